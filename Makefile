@@ -1,0 +1,70 @@
+# What one does here every day; `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-fast lint format types bench faults schemas lock clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV := .venv/bin/uv
+PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+PACKAGES := $(PROJECTS:/pyproject.toml=)
+OURS := $(subst _,-,$(addprefix deskstream-,$(notdir $(PACKAGES))))
+TESTS := $(wildcard libs/*/tests services/*/tests tests)
+NO_PYTHON := Deskstream needs Python 3.11 or newer with venv and pip (Debian, Ubuntu: apt install python3-venv); name another with PYTHON=…
+space := $(subst ,, )
+
+help:  ## List what can be made
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+setup: .venv/ready  ## Make .venv with everything pinned in requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml $(PROJECTS) | .venv/bin/uv
+	$(UV) pip install --python .venv --require-hashes -r requirements.lock && $(UV) pip install --python .venv --no-deps $(PACKAGES:%=-e ./%) && touch $@
+
+# uv itself comes with the hash that the lock has for it.
+.venv/bin/uv: | .venv/bin/python
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt && .venv/bin/python -m pip install --quiet --require-hashes -r .venv/uv.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+demo: setup  ## Run everything with sample messages, then stop
+	.venv/bin/deskstream demo
+
+up: setup  ## Run everything and stay; prints address and login
+	.venv/bin/deskstream up
+
+down: setup  ## Stop what `make up` started
+	.venv/bin/deskstream down
+
+test: setup  ## Run all tests on real NATS and PostgreSQL
+	.venv/bin/python -m pytest -n 2 $(TESTS)
+
+test-fast: setup  ## Run the tests that take no longer than a minute together
+	.venv/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+
+lint: setup  ## Check format and style
+	.venv/bin/ruff format --check . && .venv/bin/ruff check .
+
+format: setup  ## Put format and imports right
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+# Twice, because each package has a `tests` folder: the code is named by its package, tests by their folder.
+types: setup  ## Check types, strictly
+	MYPYPATH=$(subst $(space),:,$(PACKAGES)) .venv/bin/mypy --cache-dir .mypy_cache/code $(PACKAGES:=/deskstream)
+	.venv/bin/mypy --cache-dir .mypy_cache/tests $(TESTS)
+
+bench: setup  ## Measure throughput and latency of the whole chain
+	.venv/bin/deskstream bench pipeline
+
+faults: setup  ## Kill, pause and delay; then check that nothing was lost
+	.venv/bin/deskstream faults
+
+schemas: setup  ## Write the JSON Schemas of all messages again
+	.venv/bin/deskstream schemas
+
+lock: .venv/bin/uv  ## Pin every library anew in requirements.lock (UPGRADE=--upgrade for newer versions)
+	$(UV) pip compile --quiet --python .venv $(UPGRADE) $(OURS:%=--no-emit-package %) --group pyproject.toml:dev $(PROJECTS) -o requirements.lock
+
+clean:  ## Remove what was made here, the embedded servers' data excepted
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What a process is: settings, logging, pool, migrations, health, launch, embedded servers."""

@@ -1,0 +1,1 @@
+"""Fixtures on real servers, decision tables, load generator, mail sink."""

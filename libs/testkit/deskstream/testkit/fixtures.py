@@ -1,0 +1,1 @@
+"""The pytest fixtures that give a test real servers of its own."""
