@@ -1,0 +1,1 @@
+"""Attachments and raw originals in PostgreSQL."""

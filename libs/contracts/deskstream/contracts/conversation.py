@@ -1,0 +1,251 @@
+"""What a conversation says (`events.conversation.>`) and can be asked. Every event carries the state after it."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from deskstream.contracts.facts import (
+    ConversationFacts,
+    Note,
+    Participant,
+    Priority,
+    ReceivedMessage,
+    Reply,
+    Resolution,
+    SnoozeFacts,
+    Stage,
+    Wait,
+)
+from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
+from deskstream.contracts.inbound import Attachment, DeliveryState, Identity
+from deskstream.contracts.message import Command, Event
+
+LANE = "events.conversation"
+
+TEXT_LIMIT = 32 * 1024
+
+
+class ConversationEvent(Event, lane=LANE, key="conversation_id"):
+    conversation_id: ConversationId
+    stage_before: Stage | None = None
+    """None for the first event."""
+    after: ConversationFacts
+
+
+class ConversationOpened(ConversationEvent):
+    """Stage after: `new`, or `suspended` with the message's reasons."""
+
+    message: ReceivedMessage | None = None
+    """None when an agent opened it."""
+
+
+class CustomerReplied(ConversationEvent):
+    message: ReceivedMessage
+
+
+class AutomaticMessageFiled(ConversationEvent):
+    """A bounce, an out-of-office: shown in the thread, changes neither stage nor clocks."""
+
+    message: ReceivedMessage
+
+
+class SuspicionReviewed(ConversationEvent):
+    """`suspended` -> `new` / `archived`, or `new` -> `suspended`."""
+
+    verdict: Literal["valid", "spam"]
+    reason: str = ""
+
+
+class ReplyQueued(ConversationEvent):
+    """Written, and not yet gone: it can be undone until `reply.release_at`. Changes no stage, no clock."""
+
+    reply: Reply
+
+
+class ReplyWithdrawn(ConversationEvent):
+    reply_id: ReplyId
+
+
+class AgentReplied(ConversationEvent):
+    """A reply was released: stage and clocks change now."""
+
+    reply: Reply
+
+
+class DeliveryChanged(ConversationEvent):
+    """How far a reply got. A permanent failure returns the conversation to `needs_response`."""
+
+    reply_id: ReplyId
+    state: DeliveryState
+    reason: str | None = None
+    permanent: bool = False
+
+
+class NoteAdded(ConversationEvent):
+    note: Note
+
+
+class TitleChanged(ConversationEvent):
+    pass
+
+
+class ParticipantAdded(ConversationEvent):
+    participant: Participant
+
+
+class TagsChanged(ConversationEvent):
+    added: dict[str, str] = {}
+    removed: tuple[str, ...] = ()
+
+
+class PriorityChanged(ConversationEvent):
+    before: Priority
+
+
+class ConversationShared(ConversationEvent):
+    """Shown to a developer or product manager; the owner stays."""
+
+    agent: AgentId
+
+
+class ConversationSnoozed(ConversationEvent):
+    snooze: SnoozeFacts
+
+
+class SnoozeEnded(ConversationEvent):
+    why: Literal["time", "reply", "agent"]
+
+
+class PutOnHold(ConversationEvent):
+    """Escalated inside: `after.waits` names what it waits for."""
+
+
+class WaitEnded(ConversationEvent):
+    """Something it waited for completed, was cancelled, ticked off or dropped; the last one ends the hold."""
+
+    wait: Wait
+    how: Literal["completed", "cancelled", "ticked_off", "dropped"]
+    reason: str = ""
+
+
+class ConversationResolved(ConversationEvent):
+    category: Resolution
+
+
+class ConversationArchived(ConversationEvent):
+    pass
+
+
+class FollowUpNeeded(ConversationEvent):
+    """A customer answered an archived conversation; `follow_up_id` opens, or is open already, and gets it."""
+
+    follow_up_id: ConversationId
+    message: ReceivedMessage
+
+
+class ConversationCommand(Command, service="conversation"):
+    conversation_id: ConversationId
+
+
+class StartConversation(Command, service="conversation"):
+    """An agent writes first; the customer's answer starts the first clock."""
+
+    contact: Identity
+    channel: str = "email"
+    inbox: str = "support"
+    title: str = Field(min_length=1, max_length=500)
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+
+
+class SendReply(ConversationCommand):
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+    last_seen: int = Field(ge=0)
+    """`after.version` of the last event the writer saw."""
+    confirm: bool = False
+    """Send although somebody else wrote in between."""
+    signal: bool = False
+    asks_solved: bool = False
+    drops: tuple[str, ...] = ()
+    """Names of waits that this answer drops; dropping the last one ends the hold."""
+    attachments: tuple[Attachment, ...] = ()
+
+
+class UndoReply(ConversationCommand):
+    reply_id: ReplyId
+
+
+class RetryReply(ConversationCommand):
+    """Sends a failed reply once more."""
+
+    reply_id: ReplyId
+
+
+class AddNote(ConversationCommand):
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+
+
+class SetTitle(ConversationCommand):
+    title: str = Field(min_length=1, max_length=500)
+
+
+class AddParticipant(ConversationCommand):
+    identity: Identity
+    side: Literal["customer", "dev_org"]
+
+
+class ChangeTags(ConversationCommand):
+    add: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+
+
+class SetPriority(ConversationCommand):
+    priority: Priority
+
+
+class Share(ConversationCommand):
+    agent: AgentId
+
+
+class Snooze(ConversationCommand):
+    until: datetime | None = None
+    until_reply: bool = False
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class EndSnooze(ConversationCommand):
+    pass
+
+
+class Hold(ConversationCommand):
+    waits: tuple[Wait, ...] = Field(min_length=1, max_length=20)
+    reason: str = Field("", max_length=500)
+
+
+class EndWait(ConversationCommand):
+    """Ticks off or drops one thing the conversation waits for."""
+
+    name: str
+    how: Literal["ticked_off", "dropped"]
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Resolve(ConversationCommand):
+    category: Resolution
+
+
+class Archive(ConversationCommand):
+    pass
+
+
+class Review(ConversationCommand):
+    verdict: Literal["valid", "spam"]
+    reason: str = Field("", max_length=500)
+
+
+class FindConversation(Command, service="conversation"):
+    """The conversation of a number or an id, with its public state."""
+
+    number: int | None = None
+    conversation_id: UUID | None = None

@@ -1,0 +1,56 @@
+"""What ingest says: `events.ingest.>`, keyed by thread; and `events.delivery.>`, keyed by conversation."""
+
+from typing import Literal
+from uuid import UUID
+
+from deskstream.contracts.facts import ReceivedMessage
+from deskstream.contracts.ids import ConversationId, ReplyId, ThreadId
+from deskstream.contracts.inbound import DeliveryState
+from deskstream.contracts.message import Event
+
+LANE = "events.ingest"
+DELIVERY_LANE = "events.delivery"
+
+
+class MessageReceived(Event, lane=LANE, key="thread_id"):
+    """A message was archived, is no double, and has its thread."""
+
+    thread_id: ThreadId
+    new_thread: bool
+    via: Literal["new", "token", "reference", "thread"]
+    """How the thread was found."""
+    message: ReceivedMessage
+
+
+class MessageDuplicate(Event, lane=LANE, key="thread_id"):
+    """The same external id, the same body: it came again, and has no effect."""
+
+    thread_id: ThreadId
+    archive_id: UUID
+    original_id: UUID
+    channel: str
+    inbox: str
+    external_id: str
+
+
+class MessageRejected(Event, lane=LANE, key="archive_id"):
+    """It breaks the contract; it is kept, and its sender can read field and reason here."""
+
+    archive_id: UUID
+    channel: str
+    inbox: str
+    external_id: str | None = None
+    field: str
+    reason: str
+
+
+class DeliveryNoted(Event, lane=DELIVERY_LANE, key="conversation_id"):
+    """An adapter reported what became of a reply."""
+
+    conversation_id: ConversationId
+    reply_id: ReplyId
+    channel: str
+    state: DeliveryState
+    reason: str | None = None
+    permanent: bool = False
+    external_id: str | None = None

@@ -1,0 +1,54 @@
+"""What every service answers about its own journal, and what it says of a refusal."""
+
+from pydantic import Field
+
+from deskstream.contracts.message import Command, Contract, Event
+
+
+class CommandRefused(Event, key="command_id"):
+    """Business said no to a command or an event. Keyed by what was refused: it takes no number of the object's."""
+
+    service: str
+    command_id: str
+    about: str
+    """Key of the object that was meant."""
+    command: str
+    code: str
+    sentence: str
+
+    def lane(self) -> str:
+        return f"events.{self.service}"
+
+    def subject(self) -> str:
+        return f"{self.lane()}.{self.NAME}.{self.key()}"
+
+
+class ReadJournal(Command):
+    """A page of a lane's journal in the order it was written: rows after `after`, at most 100 KB of bodies."""
+
+    lane: str
+    key: str | None = None
+    after: int = 0
+    limit: int = Field(200, ge=1, le=1000)
+
+
+class ReadHeads(Command):
+    """The last sequence of each key of a lane, keys after `after` in order."""
+
+    lane: str
+    after: str = ""
+    limit: int = Field(1000, ge=1, le=5000)
+
+
+class JournalRow(Contract):
+    id: int
+    key: str
+    sequence: int
+    subject: str
+    body: str
+
+
+class JournalPage(Contract):
+    rows: tuple[JournalRow, ...]
+    last: int
+    """`after` of the next page; the page is the last one when `rows` is empty."""

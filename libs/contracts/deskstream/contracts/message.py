@@ -1,0 +1,92 @@
+"""What every message is: a frozen model whose class says where it travels and which object it is about."""
+
+import re
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def snake_case(name: str) -> str:
+    """`CustomerReplied` -> `customer_replied`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Contract(BaseModel):
+    """A frozen value; fields a reader does not know are ignored, so that writers may add some."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Event(Contract):
+    """A past fact, said by one service about one object.
+
+    A class names its lane (`class TicketOpened(Event, lane="events.ticketing", key="ticket_id")`): the first two
+    tokens of its subject, written by one service only, within which sequences are contiguous per key.
+    """
+
+    LANE: ClassVar[str] = ""
+    KEY: ClassVar[str] = ""
+    NAME: ClassVar[str] = ""
+    NUMBERED: ClassVar[bool] = True
+    """Whether it takes a sequence in its (lane, key)."""
+    ENVELOPED: ClassVar[bool] = True
+    """Whether it travels inside a CloudEvent; only what adapters publish does not."""
+
+    at: datetime
+
+    def __init_subclass__(cls, lane: str = "", key: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.NAME = snake_case(cls.__name__)
+        if lane:
+            cls.LANE = lane
+        if key:
+            cls.KEY = key
+
+    def lane(self) -> str:
+        """The first two tokens of the subject."""
+        return self.LANE
+
+    def key(self) -> str:
+        """The id of the object this is about, as it stands in the subject."""
+        return str(getattr(self, self.KEY))
+
+    def subject(self) -> str:
+        """Where it is published."""
+        return f"{self.LANE}.{self.NAME}.{self.key()}"
+
+
+class Command(Contract):
+    """A wish, answered after commit. A class names the service that owns the rule it asks for."""
+
+    SERVICE: ClassVar[str] = ""
+    NAME: ClassVar[str] = ""
+
+    def __init_subclass__(cls, service: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.NAME = snake_case(cls.__name__)
+        if service:
+            cls.SERVICE = service
+
+    @classmethod
+    def command_subject(cls) -> str:
+        """Where a caller sends it: `commands.<service>.<command>`."""
+        return f"commands.{cls.SERVICE}.{cls.NAME}"
+
+
+class Answered(Contract):
+    """What a command's caller gets: either `result`, or `error` with a stable code and a sentence."""
+
+    ok: bool
+    result: dict[str, Any] = {}
+    error: "Problem | None" = None
+
+
+class Problem(Contract):
+    """Why a command was refused or failed."""
+
+    code: str
+    sentence: str
+    details: dict[str, Any] = {}

@@ -1,0 +1,33 @@
+"""What leaves: `outbound.<channel>.<conversation>`, said by conversation only, heard by the channel's adapter."""
+
+from deskstream.contracts import subjects
+from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
+from deskstream.contracts.inbound import Attachment, Identity
+from deskstream.contracts.message import Event
+
+
+class OutboundMessage(Event, lane="outbound", key="conversation_id"):
+    """A reply for the customer, in the customer's thread. Its sequence orders it within the conversation."""
+
+    conversation_id: ConversationId
+    number: int
+    reply_id: ReplyId
+    channel: str
+    inbox: str
+    to: Identity
+    copied: tuple[Identity, ...] = ()
+    author: AgentId
+    title: str
+    text: str
+    asks_solved: bool = False
+    automatic: bool = False
+    in_reply_to: str | None = None
+    """External id of the message that is answered."""
+    references: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+    def lane(self) -> str:
+        return subjects.outbound_lane(self.channel)
+
+    def subject(self) -> str:
+        return f"{self.lane()}.{self.conversation_id}"

@@ -1,0 +1,1 @@
+"""Mail in by SMTP, mail out by SMTP."""

@@ -1,0 +1,1 @@
+"""Knows who a sender is: contacts, workspaces, accounts."""

@@ -1,0 +1,1 @@
+"""HTTP API, views and the live stream."""

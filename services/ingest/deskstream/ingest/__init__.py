@@ -1,0 +1,1 @@
+"""Archives what arrives, removes doubles, screens, finds the thread."""

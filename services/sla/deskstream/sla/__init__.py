@@ -1,0 +1,1 @@
+"""Response clocks computed from events."""
