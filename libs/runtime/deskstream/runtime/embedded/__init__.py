@@ -1,0 +1,1 @@
+"""NATS and PostgreSQL on this machine, from wheels, without root, Docker or a package manager."""

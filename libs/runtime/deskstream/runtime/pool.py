@@ -1,0 +1,39 @@
+"""The connection pool of one service: its own schema first, its own name in PostgreSQL's lists."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import asyncpg
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+_CONNECT_WITHIN = 10.0
+_ANSWER_WITHIN = 30.0
+_SERVER_SETTINGS = {
+    # Compiling costs more than any of our short statements runs.
+    "jit": "off",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    # A process that hangs in a transaction must not hold its locks for ever.
+    "idle_in_transaction_session_timeout": "60s",
+    "timezone": "UTC",
+}
+
+
+async def open_pool(url: str, schema: str, *, size: int = 4) -> Pool:
+    """Connect a service to its schema; up to `size` connections, one at once.
+
+    Raises OSError or asyncpg.PostgresError when the database cannot be reached or refuses.
+    """
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=_CONNECT_WITHIN,
+        command_timeout=_ANSWER_WITHIN,
+        # Our statements are few and constant: planned once per connection, kept as long as it lives.
+        statement_cache_size=256,
+        max_cached_statement_lifetime=0,
+        server_settings={"search_path": schema, "application_name": f"deskstream-{schema}", **_SERVER_SETTINGS},
+    )
