@@ -18,15 +18,15 @@ help:  ## List what can be made
 setup: .venv/ready  ## Make .venv with everything pinned in requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml $(PROJECTS) | .venv/bin/uv
-	$(UV) pip install --python .venv --require-hashes -r requirements.lock && $(UV) pip install --python .venv --no-deps $(PACKAGES:%=-e ./%) && touch $@
+	@$(UV) pip install --quiet --python .venv --require-hashes -r requirements.lock && $(UV) pip install --quiet --python .venv --no-deps $(PACKAGES:%=-e ./%) && touch $@
 
 # uv itself comes with the hash that the lock has for it.
 .venv/bin/uv: | .venv/bin/python
-	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt && .venv/bin/python -m pip install --quiet --require-hashes -r .venv/uv.txt
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt && .venv/bin/python -m pip install --quiet --require-hashes -r .venv/uv.txt
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@echo "Making .venv; the first time takes a minute." && $(PYTHON) -m venv .venv
 
 demo: setup  ## Run everything with sample messages, then stop
 	.venv/bin/deskstream demo
@@ -51,8 +51,8 @@ format: setup  ## Put format and imports right
 
 # Twice, because each package has a `tests` folder: the code is named by its package, tests by their folder.
 types: setup  ## Check types, strictly
-	MYPYPATH=$(subst $(space),:,$(PACKAGES)) .venv/bin/mypy --cache-dir .mypy_cache/code $(PACKAGES:=/deskstream)
-	.venv/bin/mypy --cache-dir .mypy_cache/tests $(TESTS)
+	@MYPYPATH=$(subst $(space),:,$(PACKAGES)) .venv/bin/mypy --cache-dir .mypy_cache/code $(PACKAGES:=/deskstream)
+	@.venv/bin/mypy --cache-dir .mypy_cache/tests $(TESTS)
 
 bench: setup  ## Measure throughput and latency of the whole chain
 	.venv/bin/deskstream bench pipeline
@@ -64,7 +64,7 @@ schemas: setup  ## Write the JSON Schemas of all messages again
 	.venv/bin/deskstream schemas
 
 lock: .venv/bin/uv  ## Pin every library anew in requirements.lock (UPGRADE=--upgrade for newer versions)
-	$(UV) pip compile --quiet --python .venv $(UPGRADE) $(OURS:%=--no-emit-package %) --group pyproject.toml:dev $(PROJECTS) -o requirements.lock
+	@$(UV) pip compile --quiet --python .venv $(UPGRADE) $(OURS:%=--no-emit-package %) --group pyproject.toml:dev $(PROJECTS) -o requirements.lock
 
 clean:  ## Remove what was made here, the embedded servers' data excepted
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

