@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ async def test_readiness_names_everything_that_is_wrong_and_nothing_else(health)
 async def test_a_frozen_loop_is_neither_live_nor_ready(health):
     health.add("database", fine)
     port = await health.serve("127.0.0.1", 0)
-    answers = {}
+    answers: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def outside():
         time.sleep(1.5)

@@ -74,7 +74,7 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch):
 
 def test_a_list_that_is_not_json_names_its_variable(monkeypatch):
     monkeypatch.setenv("DESKSTREAM_SHOP_SIZES", "[1,")
-    with pytest.raises(SettingsError, match="^DESKSTREAM_SHOP_SIZES: must be JSON$"):
+    with pytest.raises(SettingsError, match=r"^DESKSTREAM_SHOP_SIZES: must be JSON$"):
         read_settings(ServiceSettings)
 
 

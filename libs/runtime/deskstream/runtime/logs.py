@@ -14,11 +14,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 LogFormat = Literal["auto", "json", "console"]
 
 # Fields that hold what people wrote, who they are, or what opens doors.
-_NEVER_LOGGED = frozenset(
-    ["authorization", "bodies", "body", "content", "cookie", "headers", "html", "raw", "text"]
-    + ["email", "from_address", "to_address", "phone", "sender"]
-    + ["api_key", "password", "secret", "seed", "token"]
-)
+_WRITTEN = {"authorization", "bodies", "body", "content", "cookie", "headers", "html", "raw", "text"}
+_PERSONAL = {"email", "from_address", "to_address", "phone", "sender"}
+_SECRET = {"api_key", "password", "secret", "seed", "token"}
+_NEVER_LOGGED = _WRITTEN | _PERSONAL | _SECRET
 # asyncpg adds the row that broke a constraint.
 _DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
 
