@@ -18,9 +18,12 @@ from deskstream.runtime.embedded.processes import EmbeddedServerError
 
 
 @contextmanager
-def shared_postgres() -> Iterator[str]:
-    """The URL of a server that runs while anybody is in here; its data stay for the next time."""
-    home = open_home(_folder())
+def shared_postgres(folder: Path | None = None) -> Iterator[str]:
+    """The URL of a server that runs while anybody is in here; its data stay for the next time.
+
+    Those who name the same folder share a server; without one it is this checkout's.
+    """
+    home = open_home(folder or _folder_of_checkout())
     with (home.folder / "users").open("w") as users:
         # The kernel lets go of the lock however this process ends, so a killed run is never counted.
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -35,15 +38,18 @@ def shared_postgres() -> Iterator[str]:
 
 def _started(home: Home) -> str:
     with home.locked():
+        server = EmbeddedPostgres(home, durable=False)
+        if not server.running:
+            home.install()
         try:
-            return EmbeddedPostgres(home, durable=False).start()
+            return server.start()
         except EmbeddedServerError:
             # Without fsync a power cut may leave files that no longer fit each other.
             shutil.rmtree(home.folder / "postgres", ignore_errors=True)
-            return EmbeddedPostgres(home, durable=False).start()
+            return server.start()
 
 
-def _folder() -> Path:
+def _folder_of_checkout() -> Path:
     checkout = sha256(sys.prefix.encode()).hexdigest()[:8]
     folder = Path(tempfile.gettempdir()) / f"deskstream-tests-{os.geteuid()}-{checkout}"
     folder.mkdir(mode=0o700, exist_ok=True)

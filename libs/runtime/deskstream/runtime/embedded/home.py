@@ -57,6 +57,11 @@ class Home:
         if self.user:
             os.chown(path, self.user.uid, self.user.gid)
 
+    def install(self) -> None:
+        """Put the programs where the servers' user can run them. Not while a server runs from here."""
+        if self.user:
+            _copy_software(self.folder / "software")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Held while servers are started or stopped here, so that two commands do not race."""
@@ -96,7 +101,6 @@ def _home_of_nobody(data: Path) -> Home:
     _make_safely(home.folder)
     with home.locked():
         _follow_pointer(data / "pointer.json", home.folder)
-        _copy_software(home.folder / "software")
     return home
 
 

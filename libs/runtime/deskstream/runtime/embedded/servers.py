@@ -47,6 +47,8 @@ class EmbeddedServers:
         home = open_home(self._data)
         with home.locked():
             nats, postgres = EmbeddedNats(home), EmbeddedPostgres(home)
+            if not (nats.running or postgres.running):
+                home.install()
             postgres_url, nats_url = postgres.start(), nats.start()
             return Addresses(nats_url=nats_url, nats_monitor_url=nats.monitor_url, postgres_url=postgres_url)
 
@@ -68,7 +70,7 @@ class EmbeddedServers:
         return Status(nats_pid=nats.pid if nats else None, postgres_pid=postgres.pid if postgres else None)
 
     def programs(self) -> Path:
-        """The folder of psql, pg_dump and the rest of PostgreSQL's own tools."""
+        """The folder of psql, pg_dump and the rest of PostgreSQL's own tools, once it has been started."""
         return open_home(self._data).postgres_programs
 
     def _existing_home(self) -> Home | None:
