@@ -20,7 +20,7 @@ import psutil
 from deskstream.runtime.migrations import migrate, read_migrations
 
 # Several checkouts' states may be tested at the same time; older ones are nobody's any more.
-_TEMPLATES_KEPT = 5
+_TEMPLATES_KEPT = 10
 _NUMBERS = count(1)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import TextIO
 
 from deskstream.runtime.embedded.home import Home, open_home
 from deskstream.runtime.embedded.postgres import EmbeddedPostgres
@@ -27,13 +28,20 @@ def shared_postgres(folder: Path | None = None) -> Iterator[str]:
     with (home.folder / "users").open("w") as users:
         # The kernel lets go of the lock however this process ends, so a killed run is never counted.
         fcntl.flock(users, fcntl.LOCK_SH)
-        yield _started(home)
         try:
-            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        with home.locked():
-            EmbeddedPostgres(home, durable=False).stop()
+            yield _started(home)
+        finally:
+            if _nobody_else(users):
+                with home.locked():
+                    EmbeddedPostgres(home, durable=False).stop()
+
+
+def _nobody_else(users: TextIO) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _started(home: Home) -> str:

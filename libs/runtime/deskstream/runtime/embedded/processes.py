@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -59,7 +60,8 @@ class Running:
         for step, seconds in steps:
             if not self.alive():
                 return
-            os.kill(self.pid, step)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, step)
             wait_until(lambda: not self.alive(), within=seconds)
 
     def save(self, path: Path) -> None:
