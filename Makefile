@@ -52,7 +52,7 @@ format: setup  ## Put format and imports right
 # Twice, because each package has a `tests` folder: the code is named by its package, tests by their folder.
 types: setup  ## Check types, strictly
 	@MYPYPATH=$(subst $(space),:,$(PACKAGES)) .venv/bin/mypy --cache-dir .mypy_cache/code $(PACKAGES:=/deskstream)
-	@.venv/bin/mypy --cache-dir .mypy_cache/tests $(TESTS)
+	@.venv/bin/mypy --cache-dir .mypy_cache/tests $(wildcard $(TESTS:=/*.py) $(TESTS:=/*/*.py))
 
 bench: setup  ## Measure throughput and latency of the whole chain
 	.venv/bin/deskstream bench pipeline
