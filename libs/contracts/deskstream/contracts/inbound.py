@@ -25,6 +25,9 @@ NEVER = datetime(1, 1, 1, tzinfo=UTC)
 INLINE_BODY_LIMIT = 32 * 1024
 """Bytes of a body that travel in a message; longer ones lie in the blobs."""
 
+MESSAGE_LIMIT = 64 * 1024
+"""Bytes of a whole published message, files that come inline included; ingest rejects what is over."""
+
 
 class Identity(Contract):
     """Somebody as a channel knows them; at least one of email, phone and external id."""

@@ -1,4 +1,4 @@
-"""What ingest says: `events.ingest.>`, keyed by thread; and `events.delivery.>`, keyed by conversation."""
+"""What ingest says: `events.ingest.>`, keyed by thread; `events.delivery.>`, keyed by conversation; and is asked."""
 
 from typing import Literal
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from deskstream.contracts.facts import ReceivedMessage
 from deskstream.contracts.ids import ConversationId, ReplyId, ThreadId
 from deskstream.contracts.inbound import DeliveryState
-from deskstream.contracts.message import Event
+from deskstream.contracts.message import Command, Contract, Event
 
 LANE = "events.ingest"
 DELIVERY_LANE = "events.delivery"
@@ -54,3 +54,22 @@ class DeliveryNoted(Event, lane=DELIVERY_LANE, key="conversation_id"):
     reason: str | None = None
     permanent: bool = False
     external_id: str | None = None
+
+
+class CountInbound(Command, service="ingest"):
+    """What became of everything that was ever received, by channel; answered by `InboundCounts`."""
+
+
+class ChannelCounts(Contract):
+    """`received` = `applied` + `duplicate` + `rejected`; what is dead or waiting is not archived yet."""
+
+    received: int = 0
+    applied: int = 0
+    """Messages that took effect, and delivery reports."""
+    duplicate: int = 0
+    rejected: int = 0
+
+
+class InboundCounts(Contract):
+    channels: dict[str, ChannelCounts]
+    """By channel; the empty name counts what came on a subject that names none."""
