@@ -1,15 +1,20 @@
 """What routing says (`events.routing.>`) and can be asked. Routing owns ownership."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from deskstream.contracts.facts import Priority
 from deskstream.contracts.ids import AgentId, ConversationId, RuleId, TeamId
 from deskstream.contracts.message import Command, Contract, Event
 
 LANE = "events.routing"
+
+# A line of text: no NUL, no line break, nothing that a terminal obeys.
+OneLine = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=320)]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=100)]
+Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 
 
 class Availability(StrEnum):
@@ -94,12 +99,32 @@ class TeamSaved(Event, lane=LANE, key="team_id"):
     structure: Literal["chaos"] = "chaos"
 
 
+class RuleFacts(Contract):
+    """A keyword rule. Every condition given must hold; an empty one is none."""
+
+    name: str
+    position: int = 100
+    enabled: bool = True
+    words: tuple[str, ...] = ()
+    pattern: str | None = None
+    channels: tuple[str, ...] = ()
+    inboxes: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    owner: AgentId | None = None
+    team: TeamId | None = None
+    priority: Priority | None = None
+
+
 class RuleSaved(Event, lane=LANE, key="rule_id"):
     rule_id: RuleId
     name: str
     version: int
     """Version of the whole ordered list after this change."""
     removed: bool = False
+    rule: RuleFacts | None = None
+    """As it holds from this version on, or as it held until it was removed."""
 
 
 class SaveTeam(Command, service="routing"):
@@ -111,8 +136,8 @@ class SaveAgent(Command, service="routing"):
     """Creates the agent, or changes the fields given."""
 
     agent: AgentId = Field(pattern=r"^[a-z0-9_-]{1,64}$")
-    name: str | None = Field(None, max_length=200)
-    email: str | None = Field(None, max_length=320)
+    name: OneLine | None = Field(None, min_length=1, max_length=200)
+    email: OneLine | None = Field(None, max_length=320)
     team: TeamId | None = None
     capacity: int | None = Field(None, ge=0, le=10_000)
     availability: Availability | None = None
@@ -121,25 +146,26 @@ class SaveAgent(Command, service="routing"):
 class SaveRule(Command, service="routing"):
     """A keyword rule: every condition given must hold. The first matching rule by position wins."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: OneLine = Field(min_length=1, max_length=100)
     position: int = Field(100, ge=0, le=1_000_000)
     enabled: bool = True
-    words: tuple[str, ...] = Field((), max_length=100)
+    words: tuple[Word, ...] = Field((), max_length=100)
     """Any of these whole words or phrases, in title or text, case-insensitive."""
-    pattern: str | None = Field(None, max_length=200)
-    """An RE2 pattern on title and text."""
-    channels: tuple[str, ...] = ()
-    inboxes: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
-    tiers: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
+    pattern: OneLine | None = Field(None, min_length=1, max_length=200)
+    """An RE2 pattern on title and text, case-sensitive unless it says `(?i)`."""
+    channels: tuple[Value, ...] = Field((), max_length=100)
+    inboxes: tuple[Value, ...] = Field((), max_length=100)
+    accounts: tuple[Value, ...] = Field((), max_length=100)
+    """Names or ids."""
+    tiers: tuple[Value, ...] = Field((), max_length=100)
+    languages: tuple[Value, ...] = Field((), max_length=100)
     owner: AgentId | None = None
     team: TeamId | None = None
     priority: Priority | None = None
 
 
 class RemoveRule(Command, service="routing"):
-    name: str
+    name: OneLine
 
 
 class Claim(Command, service="routing"):
@@ -167,4 +193,14 @@ class Explain(Command, service="routing"):
     """The decision records of a conversation, newest first."""
 
     conversation_id: ConversationId | None = None
-    number: int | None = None
+    number: int | None = Field(None, ge=1, le=2**53)
+    agent: AgentId | None = None
+    """Whom to answer for: "why me?", "why not Bruno?"."""
+
+
+class ListAgents(Command, service="routing"):
+    """Every agent with availability, capacity and load, and how many conversations wait in each team's queue."""
+
+
+class ListRules(Command, service="routing"):
+    """The keyword rules in the order in which they are tried."""
