@@ -1,10 +1,9 @@
 """What a conversation says (`events.conversation.>`) and can be asked. Every event carries the state after it."""
 
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from deskstream.contracts.facts import (
     ConversationFacts,
@@ -19,7 +18,7 @@ from deskstream.contracts.facts import (
     Wait,
 )
 from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
-from deskstream.contracts.inbound import Attachment, DeliveryState, Identity
+from deskstream.contracts.inbound import Attachment, ChannelName, DeliveryState, Identity, InboxName
 from deskstream.contracts.message import Command, Event
 
 LANE = "events.conversation"
@@ -39,10 +38,14 @@ class ConversationOpened(ConversationEvent):
 
     message: ReceivedMessage | None = None
     """None when an agent opened it."""
+    requester: Identity | None = None
+    """How the requester is reached; None: by the sender of `message`."""
 
 
 class CustomerReplied(ConversationEvent):
     message: ReceivedMessage
+    by: Literal["requester", "participant", "stranger"] = "requester"
+    """A stranger is nobody the conversation knew: shown as unverified, and sent nothing."""
 
 
 class AutomaticMessageFiled(ConversationEvent):
@@ -62,9 +65,13 @@ class ReplyQueued(ConversationEvent):
     """Written, and not yet gone: it can be undone until `reply.release_at`. Changes no stage, no clock."""
 
     reply: Reply
+    drops: tuple[str, ...] = ()
+    """Names of waits that it drops when it is released."""
 
 
 class ReplyWithdrawn(ConversationEvent):
+    """Undone in time; or nothing is sent any more, because the conversation turned out to be spam."""
+
     reply_id: ReplyId
 
 
@@ -72,6 +79,8 @@ class AgentReplied(ConversationEvent):
     """A reply was released: stage and clocks change now."""
 
     reply: Reply
+    delivery_id: ReplyId | None = None
+    """The id that adapters report on, where it differs from the reply's: a failed one is sent once more."""
 
 
 class DeliveryChanged(ConversationEvent):
@@ -81,6 +90,8 @@ class DeliveryChanged(ConversationEvent):
     state: DeliveryState
     reason: str | None = None
     permanent: bool = False
+    external_id: str | None = None
+    """The channel's id of what was sent."""
 
 
 class NoteAdded(ConversationEvent):
@@ -121,9 +132,14 @@ class SnoozeEnded(ConversationEvent):
 class PutOnHold(ConversationEvent):
     """Escalated inside: `after.waits` names what it waits for."""
 
+    reason: str = ""
+
 
 class WaitEnded(ConversationEvent):
-    """Something it waited for completed, was cancelled, ticked off or dropped; the last one ends the hold."""
+    """Something it waited for completed, was cancelled, ticked off or dropped; the last one ends the hold.
+
+    Also for what it once waited for: completed, it takes `waiting_on_user` back to `needs_response`.
+    """
 
     wait: Wait
     how: Literal["completed", "cancelled", "ticked_off", "dropped"]
@@ -143,6 +159,8 @@ class FollowUpNeeded(ConversationEvent):
 
     follow_up_id: ConversationId
     message: ReceivedMessage
+    requester: Identity | None = None
+    """How the requester of the archived conversation is reached."""
 
 
 class ConversationCommand(Command, service="conversation"):
@@ -153,8 +171,8 @@ class StartConversation(Command, service="conversation"):
     """An agent writes first; the customer's answer starts the first clock."""
 
     contact: Identity
-    channel: str = "email"
-    inbox: str = "support"
+    channel: ChannelName = "email"
+    inbox: InboxName = "support"
     title: str = Field(min_length=1, max_length=500)
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
 
@@ -169,7 +187,7 @@ class SendReply(ConversationCommand):
     asks_solved: bool = False
     drops: tuple[str, ...] = ()
     """Names of waits that this answer drops; dropping the last one ends the hold."""
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[Attachment, ...] = Field((), max_length=20)
 
 
 class UndoReply(ConversationCommand):
@@ -209,7 +227,7 @@ class Share(ConversationCommand):
 
 
 class Snooze(ConversationCommand):
-    until: datetime | None = None
+    until: AwareDatetime | None = None
     until_reply: bool = False
     reason: str = Field(min_length=1, max_length=500)
 
@@ -224,10 +242,13 @@ class Hold(ConversationCommand):
 
 
 class EndWait(ConversationCommand):
-    """Ticks off or drops one thing the conversation waits for."""
+    """One thing the conversation waits for is over: an agent ticks it off or drops it, or it completed, was cancelled.
 
-    name: str
-    how: Literal["ticked_off", "dropped"]
+    What completed or was cancelled may also be something it once waited for.
+    """
+
+    name: str = Field(min_length=1, max_length=200)
+    how: Literal["completed", "cancelled", "ticked_off", "dropped"]
     reason: str = Field(min_length=1, max_length=500)
 
 

@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from deskstream.contracts.ids import (
     AccountId,
     AgentId,
@@ -120,7 +122,8 @@ class Wait(Contract):
     """Something inside that a conversation waits for: a person, a ticket, an issue, a third party."""
 
     kind: Literal["person", "team", "ticket", "issue", "third_party"]
-    name: str
+    name: str = Field(min_length=1, max_length=200)
+    """Names it among all that the conversation waits for: `carla`, `TKT-7`."""
 
 
 class Participant(Contract):
@@ -188,15 +191,21 @@ class ConversationFacts(Contract):
     waits: tuple[Wait, ...] = ()
     snooze: SnoozeFacts | None = None
     resolution: Resolution | None = None
+    """While it is resolved or archived; also `spam` where a review found that."""
+    confirmed: bool | None = None
+    """The customer's last answer to "is this solved?"; None while there is none for its present state."""
     follow_up_of: ConversationId | None = None
     earlier_owner: AgentId | None = None
     """Owner of the conversation this one follows up."""
     shared_with: tuple[AgentId, ...] = ()
     created_at: datetime
     valid_at: datetime | None = None
-    """When it first was `new`: first response counts from here."""
+    """When it first was `new` with a customer waiting: first response counts from here.
+
+    None until a suspended one is reviewed, and for one that an agent started and the customer only answered.
+    """
     oldest_unanswered_at: datetime | None = None
-    """The oldest customer message that no human public reply has answered."""
+    """The oldest customer message that no human public reply has answered; None while suspended and once closed."""
     last_public_at: datetime
     public_replies: int = 0
     """Released replies by a human that were no mere signal."""

@@ -12,6 +12,7 @@ class OutboundMessage(Event, lane="outbound", key="conversation_id"):
     conversation_id: ConversationId
     number: int
     reply_id: ReplyId
+    """What reports name, and what the channel's deterministic id follows from; another one each time it is sent."""
     channel: str
     inbox: str
     to: Identity

@@ -50,6 +50,14 @@ def key_of(subject: str) -> str:
     return subject.rpartition(".")[2]
 
 
+def owner_of(lane: str) -> str:
+    """The service that writes a lane, and serves its journal: usually the one it is named after."""
+    first, _, second = lane.partition(".")
+    if first == OUTBOUND:
+        return "conversation"
+    return "ingest" if second == "delivery" else second
+
+
 def commands_of(service: str) -> str:
     """Everything one may ask a service."""
     return f"{COMMANDS}.{service}.*"

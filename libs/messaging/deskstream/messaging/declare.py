@@ -72,6 +72,9 @@ class Aggregate:
     decide: Callable[[Any, Any, datetime], Sequence[Event]]
     evolve: Callable[[Any, Any], Any]
     due: Callable[[Any], datetime | None] | None = None
+    locks: bool = True
+    """Whether the runner locks an object's head before loading, so that two replicas cannot both create it. False
+    where a unique constraint or a single hearing replica guards creation already: one statement less a batch."""
 
 
 Resolve: TypeAlias = Callable[[Tx, Sequence[Heard[Any]], datetime], Awaitable[Sequence[Any]]]

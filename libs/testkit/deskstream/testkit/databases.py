@@ -9,36 +9,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
-from importlib.resources.abc import Traversable
 from itertools import count
-from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil
 
+from deskstream.messaging import Declaration
 from deskstream.runtime.migrations import migrate, read_migrations
+from deskstream.runtime.schemas import GROUP, Sources, schemas
 
 # Several checkouts' states may be tested at the same time; older ones are nobody's any more.
 _TEMPLATES_KEPT = 10
 _NUMBERS = count(1)
 
 
-class Registered(Protocol):
-    """What an entry point of the group `deskstream.services` must have."""
-
-    name: str
-    migrations: tuple[Traversable, ...]
-
-
 def service_entry_points() -> dict[str, EntryPoint]:
     """The registered services by name, not imported yet."""
-    return {entry.name: entry for entry in entry_points(group="deskstream.services")}
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def importable_services() -> list[Registered]:
+def importable_services() -> list[Declaration]:
     """The registered services; one that cannot be imported is left out with a warning."""
-    services: list[Registered] = []
+    services: list[Declaration] = []
     missing: list[str] = []
     for name, entry in sorted(service_entry_points().items()):
         try:
@@ -75,42 +68,42 @@ def database_url(server_url: str, name: str) -> str:
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
 
-async def make_template(server_url: str, services: Iterable[Registered]) -> Template:
+async def make_template(server_url: str, services: Iterable[Declaration]) -> Template:
     """The template of these services' SQL, built unless some earlier run has."""
-    services = list(services)
-    template = Template(server_url, f"template_{_fingerprint(services)}")
+    wanted = schemas(services)
+    template = Template(server_url, f"template_{_fingerprint(wanted)}")
     admin = await asyncpg.connect(server_url)
     try:
         await admin.execute("SELECT pg_advisory_lock(hashtextextended('deskstream test template', 0))")
         await _drop_leftovers(admin)
         if not await admin.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", template.name):
-            await _build(admin, template, services)
+            await _build(admin, template, wanted)
     finally:
         await admin.close()
     return template
 
 
-async def _build(admin: asyncpg.Connection[asyncpg.Record], template: Template, services: list[Registered]) -> None:
+async def _build(admin: asyncpg.Connection[asyncpg.Record], template: Template, wanted: dict[str, Sources]) -> None:
     draft = template.name.replace("template", "draft")
     await admin.execute(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
     await admin.execute(f"CREATE DATABASE {draft}")
     connection = await asyncpg.connect(database_url(template.server_url, draft))
     try:
-        for service in services:
-            await _migrate_or_leave_out(connection, service)
+        for schema, sources in wanted.items():
+            await _migrate_or_leave_out(connection, schema, sources)
     finally:
         await connection.close()
     await admin.execute(f"ALTER DATABASE {draft} WITH ALLOW_CONNECTIONS false")
     await admin.execute(f"ALTER DATABASE {draft} RENAME TO {template.name}")
 
 
-async def _migrate_or_leave_out(connection: asyncpg.Connection[asyncpg.Record], service: Registered) -> None:
+async def _migrate_or_leave_out(connection: asyncpg.Connection[asyncpg.Record], schema: str, sources: Sources) -> None:
     # One service's broken file fails the tests of that service, which try it again, and no others.
     try:
-        await migrate(connection, service.name, service.migrations)
+        await migrate(connection, schema, sources)
     except Exception as error:
-        warnings.warn(f"Service {service.name} is not in the test database: {error}", stacklevel=2)
-        await connection.execute(f"DROP SCHEMA IF EXISTS {service.name} CASCADE")
+        warnings.warn(f"{schema} is not in the test database: {error}", stacklevel=2)
+        await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 async def _drop_leftovers(admin: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -121,10 +114,10 @@ async def _drop_leftovers(admin: asyncpg.Connection[asyncpg.Record]) -> None:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def _fingerprint(services: Iterable[Registered]) -> str:
+def _fingerprint(wanted: dict[str, Sources]) -> str:
     files = [
-        f"{service.name} {migration} {migration.sha256}"
-        for service in services
-        for migration in read_migrations(service.migrations)
+        f"{schema} {migration} {migration.sha256}"
+        for schema, sources in wanted.items()
+        for migration in read_migrations(sources)
     ]
     return sha256("\n".join(files).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.pool import Pool, open_pool
+from deskstream.runtime.schemas import schemas
 from deskstream.testkit.databases import Template, importable_services, make_template, service_entry_points
 from deskstream.testkit.shared_postgres import shared_postgres
 from deskstream.testkit.smtp_sink import SmtpSink
@@ -91,7 +92,7 @@ async def _insist_on_schema(pool: Pool, schema: str) -> None:
     entry = service_entry_points().get(schema)
     if entry and await pool.fetchval("SELECT to_regnamespace($1)", schema) is None:
         async with pool.acquire() as connection:
-            await migrate(connection, schema, entry.load().migrations)
+            await migrate(connection, schema, schemas([entry.load()])[schema])
 
 
 async def _close(pool: Pool) -> None:

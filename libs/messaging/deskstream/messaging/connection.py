@@ -1,0 +1,77 @@
+"""The FastStream broker of a service, set up so that a dead broker is noticed in seconds and never given up on."""
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats.security import NatsNKey
+from nats.aio.client import Client
+
+# The default of two minutes would see a dead broker only after minutes.
+PING_S: Final = 3
+PENDING_BYTES: Final = 16 * 1024 * 1024
+EXIT_CLOSED: Final = 70
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where the broker is, and how we prove who we are."""
+
+    servers: list[str]
+    seed: str | None = None
+
+
+@dataclass(slots=True)
+class Wish:
+    """Whether a closed connection is our own wish."""
+
+    to_stop: bool = False
+
+
+def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[None]], wish: Wish) -> NatsBroker:
+    """A broker that reconnects for ever; if the client gives up all the same, the process ends and is restarted."""
+
+    async def closed() -> None:
+        if not wish.to_stop:
+            log.error("broker_connection_closed_for_good", service=name)
+            os._exit(EXIT_CLOSED)
+
+    async def failed(error: Exception) -> None:
+        # A denied publish or subscription shows up only here; the caller sees a mere timeout.
+        log.error("broker_error", service=name, reason=repr(error))
+
+    return NatsBroker(
+        reach.servers,
+        name=name,
+        security=NatsNKey.from_seed(reach.seed) if reach.seed else None,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        ping_interval=PING_S,
+        max_outstanding_pings=2,
+        connect_timeout=5,
+        pending_size=PENDING_BYTES,
+        inbox_prefix=f"_INBOX_{name}",
+        error_cb=failed,
+        closed_cb=closed,
+        reconnected_cb=reconnected,
+        apply_types=False,
+        decoder=_whole,
+        logger=None,
+        graceful_timeout=5.0,
+    )
+
+
+async def _whole(message: NatsMessage) -> NatsMessage:
+    """Handlers get the message as it is: its body may be anything."""
+    return message
+
+
+def client_of(broker: NatsBroker) -> Client:
+    """The connection that the framework opened; our pull loops share it."""
+    client: Client = broker.connection
+    return client

@@ -1,0 +1,62 @@
+"""The one place that decides what becomes of an error: tried again, or written down as ours."""
+
+import asyncio
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+import nats.errors
+
+MAX_TRIES: Final = 8
+
+# 8 tries within an hour: a deploy that fixes a bug within minutes needs no hand, a poison message stops in time.
+_BACKOFF: Final = tuple(timedelta(seconds=s) for s in (5, 15, 45, 120, 300, 600, 900))
+
+_TRANSIENT: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    # Two replicas made the same object at once; the second finds it on the next try.
+    asyncpg.UniqueViolationError,
+    nats.errors.Error,
+    ConnectionError,
+    asyncio.TimeoutError,
+    OSError,
+)
+
+
+class Raced(Exception):
+    """Another replica created the same position first: the batch is run again on what it left."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the world is unwell, rather than we or the message."""
+    return isinstance(error, (*_TRANSIENT, Raced))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a message failed: what an operator reads, and where."""
+
+    reason: str
+    handler: str
+    stack: str
+
+
+def failure_of(error: BaseException, handler: str) -> Failure:
+    """What is written down of an error."""
+    stack = "".join(traceback.format_exception(error))
+    return Failure(reason=f"{type(error).__name__}: {error}"[:2000], handler=handler, stack=stack[-8000:])
+
+
+def next_try_after(tries: int) -> timedelta | None:
+    """How long to wait after the `tries`-th failed try; None when it is dead."""
+    return None if tries >= MAX_TRIES else _BACKOFF[min(tries, len(_BACKOFF)) - 1]

@@ -1,0 +1,91 @@
+"""Where readers and writers stand in each (lane, key): the rows that make order and once true."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from deskstream.messaging.declare import Tx
+
+Position = tuple[str, str]
+
+# FOR UPDATE above a sort locks in the order of the sort, so that two replicas never wait for each other crosswise.
+_LOCK_PROGRESS = """
+WITH locked AS (
+    SELECT p.lane, p.key, p.seq
+    FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
+    JOIN progress p USING (lane, key)
+    ORDER BY p.lane, p.key
+    FOR UPDATE OF p
+)
+SELECT lane, key, seq, false AS waiting, clock_timestamp() AS now
+FROM locked
+UNION ALL
+SELECT DISTINCT w.lane, w.key, 0::bigint, true, clock_timestamp()
+FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
+JOIN waiting w USING (lane, key)
+WHERE w.seq > 0
+"""
+
+_LOCK_HEADS = """
+SELECT h.lane, h.key, h.seq
+FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
+JOIN heads h USING (lane, key)
+ORDER BY h.lane, h.key
+FOR UPDATE OF h
+"""
+
+_NOW = "SELECT clock_timestamp()"
+
+
+@dataclass(slots=True)
+class Standing:
+    """Sequences by position. `known` are rows that exist (and are locked by this transaction)."""
+
+    at: dict[Position, int] = field(default_factory=dict)
+    known: set[Position] = field(default_factory=set)
+
+    def of(self, position: Position) -> int:
+        return self.at.get(position, 0)
+
+    def changed(self, before: dict[Position, int]) -> tuple[list[tuple[Position, int]], list[tuple[Position, int]]]:
+        """What moved: rows to update, rows to insert; each sorted."""
+        moved = sorted((p, seq) for p, seq in self.at.items() if seq != before.get(p, 0))
+        return [m for m in moved if m[0] in self.known], [m for m in moved if m[0] not in self.known]
+
+
+async def lock_progress(tx: Tx, positions: Iterable[Position]) -> tuple[Standing, set[Position]]:
+    """Where this reader stands, locked, and the positions for which something waits.
+
+    A position without a row stands at 0 and is not locked: whoever inserts it first wins, the other tries again.
+    """
+    wanted = sorted(set(positions))
+    standing, waiting = Standing(), set[Position]()
+    if not wanted:
+        return standing, waiting
+    for lane, key, seq, waits, _ in await tx.fetch(_LOCK_PROGRESS, *_columns(wanted)):
+        if waits:
+            waiting.add((lane, key))
+        else:
+            standing.at[lane, key] = seq
+            standing.known.add((lane, key))
+    return standing, waiting
+
+
+async def lock_heads(tx: Tx, standing: Standing, positions: Iterable[Position]) -> None:
+    """Adds the writer's sequences of these positions to `standing`, locked."""
+    wanted = sorted(p for p in set(positions) if p not in standing.at)
+    if not wanted:
+        return
+    for lane, key, seq in await tx.fetch(_LOCK_HEADS, *_columns(wanted)):
+        standing.at[lane, key] = seq
+        standing.known.add((lane, key))
+
+
+async def read_now(tx: Tx, offset: timedelta) -> datetime:
+    """The one clock: the database's, plus an offset that is 0 outside tests and what-if."""
+    now: datetime = await tx.fetchval(_NOW)
+    return now + offset
+
+
+def _columns(positions: list[Position]) -> tuple[list[str], list[str]]:
+    return [lane for lane, _ in positions], [key for _, key in positions]

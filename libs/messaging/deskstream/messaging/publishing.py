@@ -1,0 +1,124 @@
+"""Pipelined publishing to JetStream, straight from memory after commit; what stays unacknowledged the sweeper sends."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from itertools import count
+from time import monotonic
+from typing import Final
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE
+from deskstream.messaging.failpoints import FailPoints
+from deskstream.messaging.item import Said
+
+DEADLINE_S: Final = 5.0
+"""After this long without an acknowledgement the sweeper sends it again."""
+
+WINDOW: Final = 2000
+"""Unacknowledged messages at which the runner waits."""
+
+log = structlog.get_logger()
+
+
+class Publisher:
+    """One subscription takes the acknowledgements of everything this service publishes."""
+
+    def __init__(self, points: FailPoints) -> None:
+        self._points = points
+        self._client: Client | None = None
+        self._inbox = ""
+        self._numbers = count(1)
+        self._owed: dict[str, tuple[int, float]] = {}
+        self._marks: list[int] = []
+        self._marks_since = 0.0
+        self._changed = asyncio.Event()
+
+    async def start(self, client: Client) -> None:
+        """Subscribes for acknowledgements."""
+        self._client = client
+        self._inbox = client.new_inbox()
+        await client.subscribe(f"{self._inbox}.*", cb=self._acknowledged)
+
+    async def publish(self, said: Iterable[Said]) -> None:
+        """Sends without waiting for acknowledgements; what cannot be sent is left to the sweeper."""
+        deadline = monotonic() + DEADLINE_S
+        for row in said:
+            self._points.reach("during_publish")
+            token = f"{self._inbox}.{next(self._numbers)}"
+            self._owed[token] = (row.id, deadline)
+            try:
+                await self._send(row, token)
+            except NatsError as error:
+                del self._owed[token]
+                log.warning("publish_postponed", subject=row.subject, reason=repr(error))
+                return
+
+    async def _send(self, row: Said, token: str) -> None:
+        assert self._client is not None
+        headers = {"Nats-Msg-Id": str(row.message_id)}
+        if row.sequence:
+            headers |= {
+                HEADER_ID: str(row.message_id),
+                HEADER_TYPE: row.type,
+                HEADER_SEQUENCE: str(row.sequence),
+            }
+        await self._client.publish(row.subject, row.body.encode(), reply=token, headers=headers)
+
+    async def _acknowledged(self, message: Msg) -> None:
+        owed = self._owed.pop(message.subject, None)
+        if owed is None:
+            return
+        problem = refusal_of(message)
+        if problem:
+            log.error("publish_refused", reason=problem)
+        else:
+            if not self._marks:
+                self._marks_since = monotonic()
+            self._marks.append(owed[0])
+        self._changed.set()
+
+    def take_marks(self, *, older_than: float = 0.0) -> list[int]:
+        """Journal ids that were acknowledged; whoever takes them writes them down or gives them back."""
+        if not self._marks or monotonic() - self._marks_since < older_than:
+            return []
+        marks, self._marks = self._marks, []
+        return marks
+
+    def give_back(self, marks: Sequence[int]) -> None:
+        """The transaction that would have written them failed."""
+        self._marks += marks
+
+    def drop_overdue(self) -> None:
+        """Forgets what was not acknowledged in time."""
+        now = monotonic()
+        for token in [t for t, (_, deadline) in self._owed.items() if deadline < now]:
+            del self._owed[token]
+        self._changed.set()
+
+    async def room(self, limit: int = WINDOW) -> None:
+        """Returns when fewer than `limit` messages are unacknowledged, or after their deadline."""
+        while len(self._owed) >= limit:
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), DEADLINE_S)
+            except TimeoutError:
+                self.drop_overdue()
+
+    @property
+    def unacknowledged(self) -> int:
+        return len(self._owed)
+
+
+def refusal_of(message: Msg) -> str:
+    """Why the stream did not take it; empty when it did. No stream at all answers with an empty 503."""
+    if message.headers and message.headers.get("Status"):
+        return "no stream takes this subject: run `deskstream provision`"
+    if b'"error"' not in message.data:
+        return ""
+    error = json.loads(message.data).get("error", {})
+    return f"{error.get('code')}: {error.get('description')}"

@@ -1,0 +1,248 @@
+"""The runner: takes whatever is there, one transaction per batch, then publishes and acknowledges at once."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final, Protocol
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from deskstream.contracts import Answered, Problem
+from deskstream.messaging import asked, waiting
+from deskstream.messaging.batch import Batch, Done
+from deskstream.messaging.failpoints import FailPoints
+from deskstream.messaging.fates import MAX_TRIES, is_transient
+from deskstream.messaging.item import Item
+from deskstream.messaging.publishing import Publisher
+
+MAX_BATCH: Final = 200
+INBOX_LIMIT: Final = 2000
+"""Items in memory beyond which nothing more is pulled, and commands are told to come back."""
+AT_ONCE: Final = 3
+"""How often a batch is tried again at once before it goes back to the broker."""
+SUSPICIOUS_DELIVERIES: Final = 2
+"""A message delivered more often may be what kills the process: it is handled alone, its try counted before."""
+
+log = structlog.get_logger()
+
+UNAVAILABLE = Answered(
+    ok=False,
+    error=Problem(code="unavailable", sentence="The service cannot do this just now. Try again in a moment."),
+).model_dump_json()
+
+
+class Listener(Protocol):
+    """Somebody who wants to know at once when a batch set a timer or queued a send."""
+
+    def batch_done(self, done: Done) -> None: ...
+
+
+class Runner:
+    """One service's inbox and the loop that works it off."""
+
+    def __init__(
+        self, batch: Batch, pool: "asyncpg.Pool[asyncpg.Record]", publisher: Publisher, points: FailPoints
+    ) -> None:
+        self._batch = batch
+        self._pool = pool
+        self._publisher = publisher
+        self._points = points
+        self._inbox: deque[Item] = deque()
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._naks: dict[str, int] = {}
+        self._client: Client | None = None
+        self.listeners: list[Listener] = []
+        self.applied = 0
+        self.batches = 0
+
+    def connect(self, client: Client) -> None:
+        """Acknowledgements go out on this connection."""
+        self._client = client
+
+    def offer(self, item: Item) -> None:
+        """Puts an item in the inbox; the loop takes it with whatever else is there."""
+        self._inbox.append(item)
+        self._arrived.set()
+
+    def has_room(self) -> bool:
+        """Whether more should be pulled."""
+        return len(self._inbox) < INBOX_LIMIT // 2 and not self._stopping
+
+    def offer_command(self, item: Item) -> None:
+        """Like `offer`, but tells the caller to come back when there is too much to do."""
+        assert item.future is not None
+        if len(self._inbox) >= INBOX_LIMIT or self._stopping:
+            item.future.set_result(UNAVAILABLE)
+        else:
+            self.offer(item)
+
+    async def run(self) -> None:
+        """Works until `finish` was called and the inbox is empty of what was started."""
+        while True:
+            if not self._inbox:
+                if self._stopping:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            await self._publisher.room()
+            items = [self._inbox.popleft() for _ in range(min(MAX_BATCH, len(self._inbox)))]
+            await self.handle(items)
+
+    def finish(self) -> list[Item]:
+        """Stops after the running batch; returns what was not started, which the broker gets back."""
+        self._stopping = True
+        left = list(self._inbox)
+        self._inbox.clear()
+        self._arrived.set()
+        return left
+
+    async def handle(self, items: Sequence[Item]) -> None:
+        """Runs items to their fate; raises nothing but cancellation."""
+        items, later = asked.repeated(items)
+        ordinary = [item for item in items if not self._suspicious(item)]
+        if ordinary:
+            await self._together(ordinary)
+        for item in items:
+            if self._suspicious(item):
+                await self._suspected(item)
+        if later:
+            await self.handle(later)
+
+    def _suspicious(self, item: Item) -> bool:
+        return item.delivered - self._naks.get(item.origin, 0) > SUSPICIOUS_DELIVERIES
+
+    async def _together(self, items: Sequence[Item]) -> None:
+        for attempt in range(AT_ONCE):
+            try:
+                await self._transact(items)
+                return
+            except Exception as error:
+                if is_transient(error) and attempt < AT_ONCE - 1:
+                    await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
+                    continue
+                if is_transient(error):
+                    await self._give_back(items, error)
+                    return
+                log.warning("batch_runs_one_by_one", size=len(items), reason=repr(error))
+                break
+        for item in items:
+            await self._alone(item)
+
+    async def _alone(self, item: Item) -> None:
+        for attempt in range(AT_ONCE):
+            try:
+                await self._transact([item], alone=True)
+                return
+            except Exception as error:
+                if not is_transient(error):
+                    await self._settle_failure(item, error)
+                    return
+                if attempt == AT_ONCE - 1:
+                    await self._give_back([item], error)
+                await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
+
+    async def _settle_failure(self, item: Item, error: Exception) -> None:
+        """The item's own transaction failed in the database or in a look-up: its fate is written in another one."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                done = await self._batch.settle(connection, item, error)
+        except Exception as second:
+            if not is_transient(second):
+                raise
+            await self._give_back([item], second)
+            return
+        await self._after(done, [item])
+
+    async def _suspected(self, item: Item) -> None:
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                state = await waiting.start_try(connection, item, MAX_TRIES)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            await self._give_back([item], error)
+            return
+        if state == "trying":
+            item.retry = True
+            log.warning("handled_alone", type=item.type, key=item.key, delivered=item.delivered, tries=item.tries)
+            await self._alone(item)
+        else:
+            await self._acknowledge([item])
+
+    async def _transact(self, items: Sequence[Item], *, alone: bool = False) -> None:
+        marks = self._publisher.take_marks()
+        started = monotonic()
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                done = await self._batch.run(connection, items, marks, alone=alone)
+        except BaseException:
+            self._publisher.give_back(marks)
+            raise
+        self._points.reach("after_commit")
+        await self._after(done, items)
+        self._count(done, items, monotonic() - started)
+
+    async def _after(self, done: Done, items: Sequence[Item]) -> None:
+        self._points.reach("before_publish")
+        await self._publisher.publish(done.said)
+        for item, answer in done.answers:
+            if item.future is not None and not item.future.done():
+                item.future.set_result(answer)
+        self._points.reach("before_ack")
+        await self._acknowledge(items)
+        for listener in self.listeners:
+            listener.batch_done(done)
+
+    def _count(self, done: Done, items: Sequence[Item], seconds: float) -> None:
+        self.applied += done.outcomes.applied
+        self.batches += 1
+        for line in done.outcomes.lines:
+            log.error("handler_failed", **line)
+        log.debug(
+            "batch",
+            size=len(items),
+            applied=done.outcomes.applied,
+            skipped=done.outcomes.skipped,
+            duplicate=done.outcomes.duplicate,
+            refused=done.outcomes.refused,
+            waiting=done.outcomes.waiting,
+            failed=done.outcomes.failed,
+            ms=round(seconds * 1000, 1),
+        )
+
+    async def _acknowledge(self, items: Sequence[Item]) -> None:
+        """Also after a failed publish of the acknowledgement nothing is wrong: progress knows the message."""
+        for item in items:
+            if item.ack:
+                self._naks.pop(item.origin, None)
+                await self._answer_broker(item, b"+ACK")
+
+    async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
+        log.warning("batch_postponed", size=len(items), reason=repr(error)[:300])
+        for item in items:
+            if item.future is not None and not item.future.done():
+                item.future.set_result(UNAVAILABLE)
+            if item.ack:
+                await self.nak(item)
+
+    async def nak(self, item: Item) -> None:
+        """Asks the broker to deliver it again, later each time; this process knows that it is not to blame."""
+        naks = self._naks.get(item.origin, 0) + 1
+        if len(self._naks) < 100_000:
+            self._naks[item.origin] = naks
+        pause_ns = int(min(30.0, 0.25 * 2 ** min(naks, 7)) * 1e9)
+        await self._answer_broker(item, b'-NAK {"delay": %d}' % pause_ns)
+
+    async def _answer_broker(self, item: Item, word: bytes) -> None:
+        assert self._client is not None
+        try:
+            await self._client.publish(item.ack, word)
+        except NatsError as error:
+            log.debug("ack_lost", reason=repr(error))

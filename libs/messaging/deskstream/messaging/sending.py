@@ -1,0 +1,108 @@
+"""The loop that gives queued sends to the provider and journals what became of each."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from deskstream.contracts import Event
+from deskstream.contracts.envelope import Stamp, decode
+from deskstream.contracts.ids import effect_id
+from deskstream.messaging import journal, sends
+from deskstream.messaging.batch import Done
+from deskstream.messaging.declare import Outcome, Provider, SendFailed, SendUnknown
+from deskstream.messaging.fates import MAX_TRIES, is_transient, next_try_after
+from deskstream.messaging.item import Said
+from deskstream.messaging.positions import read_now
+from deskstream.messaging.publishing import Publisher
+from deskstream.messaging.sends import Send
+from deskstream.messaging.wiring import Wiring
+
+AT_ONCE: Final = 10
+LOOK_EVERY_S: Final = 1.0
+LOOK_UP_AFTER: Final = timedelta(seconds=10)
+SEND_WITHIN_S: Final = 60.0
+
+log = structlog.get_logger()
+
+
+class Sender:
+    """Claims, sends, settles; in order per conversation, several conversations at once."""
+
+    def __init__(
+        self, wiring: Wiring, provider: Provider, pool: "asyncpg.Pool[asyncpg.Record]", publisher: Publisher
+    ) -> None:
+        self._wiring = wiring
+        self._provider = provider
+        self._pool = pool
+        self._publisher = publisher
+        self._queued = asyncio.Event()
+
+    def batch_done(self, done: Done) -> None:
+        """A batch queued something."""
+        if done.sends_queued:
+            self._queued.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            try:
+                if await self.send_due():
+                    continue
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("sends_postponed", reason=repr(error)[:300])
+            self._queued.clear()
+            try:
+                await asyncio.wait_for(self._queued.wait(), LOOK_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def send_due(self) -> int:
+        """Sends what is due now; returns how many were claimed."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            now = await read_now(connection, timedelta())
+            claimed = await sends.claim(connection, now, AT_ONCE)
+        await asyncio.gather(*(self._send(send, now) for send in claimed))
+        return len(claimed)
+
+    async def _send(self, send: Send, at: datetime) -> None:
+        message = decode(self._wiring.kinds[send.type], send.body).data
+        outcome, state = await self._try(send, message, at)
+        async with self._pool.acquire() as connection, connection.transaction():
+            now = await read_now(connection, timedelta())
+            pause = next_try_after(min(send.tries, MAX_TRIES - 1)) or timedelta()
+            next_at = now + (LOOK_UP_AFTER if state == "unknown" else pause)
+            await sends.settle(
+                connection, send, state, reason=outcome.reason or "", external_id=outcome.external_id, next_at=next_at
+            )
+            said = self._report(send, message, outcome, now) if state != "queued" else []
+            await journal.write(connection, now, said, marks=(), progress=((), ()), heads=((), ()))
+        await self._publisher.publish(said)
+
+    async def _try(self, send: Send, message: Any, at: datetime) -> tuple[Outcome, str]:
+        """What became of it, and the state it goes to: `queued` for another try."""
+        try:
+            async with asyncio.timeout(SEND_WITHIN_S):
+                external_id = await self._provider.look_up(message) if send.uncertain else None
+                if external_id is None:
+                    external_id = await self._provider.send(message)
+            return Outcome("sent", at, external_id=external_id), "sent"
+        except SendFailed as no:
+            final = no.permanent or send.tries >= MAX_TRIES
+            outcome = Outcome("failed", at, reason=no.reason, permanent=final)
+            return outcome, "failed" if final else "queued"
+        except (SendUnknown, TimeoutError) as doubt:
+            return Outcome("unknown", at, reason=str(doubt) or "no answer in time"), "unknown"
+
+    def _report(self, send: Send, message: Any, outcome: Outcome, now: datetime) -> list[Said]:
+        event: Event = self._provider.report(message, outcome)
+        cause = send.message_id
+        stamp = Stamp(
+            id=effect_id(cause, f"{self._wiring.service}/{outcome.state}", send.tries), sequence=0,
+            correlation=send.correlation, causation=cause, actor=None, at=now,
+        )  # fmt: skip
+        return [journal.row_of(event, stamp)]

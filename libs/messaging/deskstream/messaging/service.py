@@ -1,0 +1,202 @@
+"""A running service: a FastStream application around the runner, its pull loops and its sweepers."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from faststream import FastStream
+from nats.errors import Error as NatsError
+
+from deskstream.contracts import Answered, Command, subjects
+from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
+from deskstream.messaging import commands
+from deskstream.messaging.batch import Batch, Done
+from deskstream.messaging.connection import Reach, Wish, client_of, make_broker
+from deskstream.messaging.declare import Declaration, Service
+from deskstream.messaging.failpoints import FailPoints
+from deskstream.messaging.item import from_stream
+from deskstream.messaging.publishing import Publisher
+from deskstream.messaging.pulling import Puller
+from deskstream.messaging.reading import Bootstrap
+from deskstream.messaging.runner import Runner
+from deskstream.messaging.sending import Sender
+from deskstream.messaging.standby import Standby
+from deskstream.messaging.sweeping import Sweeper
+from deskstream.messaging.topology import stream_of
+from deskstream.messaging.waking import Waker
+from deskstream.messaging.wiring import wiring_of
+
+PROBE_WITHIN_S: Final = 2.0
+MAX_UNACKNOWLEDGED: Final = 1000
+
+# Takes the way of a real write, through WAL and disk, and leaves nothing behind but the time.
+_PROBE_WRITE = """
+INSERT INTO lanes_heard (lane, since, at)
+VALUES ('probe', 'probe', clock_timestamp())
+ON CONFLICT (lane) DO UPDATE
+SET at = excluded.at
+"""
+
+log = structlog.get_logger()
+
+
+class RunningService:
+    """One replica of one service. `start` returns when it hears and answers; `stop` when its last batch is done."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        service: Service,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        reach: Reach,
+        *,
+        clock_offset: timedelta = timedelta(),
+    ) -> None:
+        self.name = declaration.name
+        self.pool = pool
+        self.declaration = declaration
+        self._service = service
+        self._wiring = wiring_of(declaration, tuple(service.hears), tuple(service.answers))
+        points = FailPoints(self.name)
+        self.publisher = Publisher(points)
+        self.runner = Runner(Batch(self._wiring, points, clock_offset), pool, self.publisher, points)
+        self._desk = commands.CommandDesk(self._wiring, self.runner, pool)
+        self._wish = Wish()
+        self.broker = make_broker(self.name, reach, self._reconnected, self._wish)
+        self.app = FastStream(self.broker, logger=None)
+        self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page)
+        self._waker = Waker(self.runner, pool, clock_offset)
+        self.runner.listeners += [self._waker, self]
+        self._pullers: list[Puller] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._background = AsyncExitStack()
+        self.failed: asyncio.Future[None] | None = None
+
+    async def start(self) -> None:
+        """Connects, answers commands, then hears."""
+        self.failed = asyncio.get_running_loop().create_future()
+        await self.pool.execute("SELECT make_journal_partitions(2)")
+        self._desk.subscribe(self.broker)
+        await self.app.start()
+        client = client_of(self.broker)
+        self.runner.connect(client)
+        await self.publisher.start(client)
+        self._spawn("runner", self.runner.run())
+        self._spawn("sweeper", self.sweeper.run())
+        self._spawn("waker", self._waker.run())
+        self._start_sender()
+        if self.declaration.exclusive:
+            self._spawn("standby", Standby(self.pool, self._hear, self._fall_silent).run())
+        else:
+            await self._hear()
+        for part in self._service.background:
+            await self._background.enter_async_context(part(self))
+
+    def _start_sender(self) -> None:
+        if self._service.provider is not None:
+            sender = Sender(self._wiring, self._service.provider, self.pool, self.publisher)
+            self.runner.listeners.append(sender)
+            self._spawn("sender", sender.run())
+
+    async def stop(self) -> None:
+        """Stops taking in, finishes the batch that runs, publishes, hands back what was not started, closes."""
+        await self._background.aclose()
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks[1:], return_exceptions=True)
+        await self._fall_silent()
+        left = self.runner.finish()
+        await asyncio.gather(self._tasks[0], return_exceptions=True)
+        for item in left:
+            if item.ack:
+                await self.runner.nak(item)
+        await self.publisher.room(1)
+        await self._write_last_marks()
+        self._wish.to_stop = True
+        await self.app.stop()
+
+    async def problem(self) -> str | None:
+        """What keeps this service from being ready: a write, a publish and its own backlog must be fine."""
+        try:
+            async with asyncio.timeout(PROBE_WITHIN_S):
+                await self.pool.execute(_PROBE_WRITE)
+                await client_of(self.broker).flush(timeout=int(PROBE_WITHIN_S))
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError) as error:
+            return f"{type(error).__name__}: {error}"
+        if self.publisher.unacknowledged > MAX_UNACKNOWLEDGED:
+            return f"{self.publisher.unacknowledged} events published, but not acknowledged by the broker"
+        return None
+
+    async def ask(self, message: Any, *, idempotency_key: str, actor: str | None = None) -> Answered:
+        """Runs a message of this service's own through its runner."""
+        body = repr(message).encode()
+        answer = await self._desk.ask(message, idempotency_key=idempotency_key, actor=actor, body=body)
+        return Answered.model_validate_json(answer)
+
+    async def call(self, command: Command, *, idempotency_key: str | None = None, actor: str | None = None) -> Answered:
+        """Asks another service."""
+        return await commands.call(client_of(self.broker), command, idempotency_key=idempotency_key, actor=actor)
+
+    def batch_done(self, done: Done) -> None:
+        """The inbox has room again."""
+        for puller in self._pullers:
+            puller.room_again()
+
+    async def _hear(self) -> None:
+        client = client_of(self.broker)
+        bootstrap = Bootstrap(self.runner, self._read_page, self._read_heads)
+        for lane in self.declaration.hears:
+            if lane in self.declaration.since:
+                await bootstrap.take_up(self.pool, lane, self.declaration.since[lane])
+            puller = Puller(stream_of(lane), self.name, self._hand_over, self.runner.has_room)
+            self._pullers.append(puller)
+            await puller.start(client)
+
+    async def _fall_silent(self) -> None:
+        for puller in self._pullers:
+            await puller.stop()
+        self._pullers.clear()
+
+    def _hand_over(self, message: Any) -> None:
+        self.runner.offer(from_stream(message.subject, message.data, message.headers, message.reply))
+
+    async def _reconnected(self) -> None:
+        for puller in self._pullers:
+            puller.rearm()
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"{self.name} {name}")
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """A loop that dies takes the process with it: a service that only looks alive is worse."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("loop_died", service=self.name, loop=task.get_name(), reason=repr(error), exc_info=error)
+        if self.failed is not None and not self.failed.done():
+            self.failed.set_exception(error)
+
+    async def _write_last_marks(self) -> None:
+        marks = self.publisher.take_marks()
+        if marks:
+            await self.pool.execute("DELETE FROM unpublished WHERE id = ANY($1::bigint[])", marks)
+
+    async def _read_page(self, lane: str, asked: ReadJournal) -> JournalPage:
+        answer = await self._call_owner(lane, asked)
+        return JournalPage.model_validate(answer.result)
+
+    async def _read_heads(self, lane: str, asked: ReadHeads) -> dict[str, int]:
+        answer = await self._call_owner(lane, asked)
+        return {key: int(seq) for key, seq in answer.result.items()}
+
+    async def _call_owner(self, lane: str, asked: Command) -> Answered:
+        owner = subjects.owner_of(lane)
+        answer = await commands.call(client_of(self.broker), asked, service=owner, within=10.0)
+        if not answer.ok:
+            raise TimeoutError(f"{owner} could not read {lane}: {answer.error}")
+        return answer

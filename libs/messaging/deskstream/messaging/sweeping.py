@@ -1,0 +1,116 @@
+"""What a crash or a missing event leaves behind is mended here: owed publishes, late marks, waiting messages, gaps."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+import asyncpg
+import structlog
+
+from deskstream.contracts.journal import ReadJournal
+from deskstream.messaging import asked, journal, waiting
+from deskstream.messaging.fates import is_transient
+from deskstream.messaging.positions import read_now
+from deskstream.messaging.publishing import Publisher
+from deskstream.messaging.reading import ReadPage, items_of
+from deskstream.messaging.runner import Runner
+
+SWEEP_EVERY_S: Final = 1.0
+MARKS_WAIT_S: Final = 0.2
+"""Marks go with the next batch; when none comes, alone."""
+OWED_AFTER: Final = timedelta(seconds=5)
+OWED_LIMIT: Final = 256
+ANSWERS_KEPT: Final = timedelta(hours=24)
+HOUSEKEEPING_S: Final = 3600.0
+
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), hashtext('unpublished'))"
+_PARTITIONS = "SELECT make_journal_partitions(2)"
+
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    """One a replica; where only one may work a lock in the database decides, there is no leader."""
+
+    def __init__(
+        self, runner: Runner, pool: "asyncpg.Pool[asyncpg.Record]", publisher: Publisher, read_page: ReadPage
+    ) -> None:
+        self._runner = runner
+        self._pool = pool
+        self._publisher = publisher
+        self._read_page = read_page
+        self._housekept = -HOUSEKEEPING_S
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        due = monotonic()
+        while True:
+            await self._survive(self._marks)
+            if monotonic() >= due:
+                due = monotonic() + SWEEP_EVERY_S
+                for duty in (self.publish_owed, self.retry_waiting, self.fill_gaps, self._housekeep):
+                    await self._survive(duty)
+            await asyncio.sleep(MARKS_WAIT_S)
+
+    async def _survive(self, duty: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await duty()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("sweep_postponed", duty=getattr(duty, "__name__", ""), reason=repr(error)[:300])
+
+    async def _marks(self) -> None:
+        marks = self._publisher.take_marks(older_than=MARKS_WAIT_S)
+        if not marks:
+            return
+        try:
+            async with self._pool.acquire() as connection:
+                await journal.mark_published(connection, marks)
+        except BaseException:
+            self._publisher.give_back(marks)
+            raise
+
+    async def publish_owed(self) -> int:
+        """Publishes again what nobody acknowledged: after a crash, or when the broker was away. Returns how many."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(_TRY_LOCK):
+                return 0
+            owed = await journal.owed(connection, older_than=OWED_AFTER, limit=OWED_LIMIT)
+            if not owed:
+                return 0
+            await self._publisher.publish(owed)
+            await self._publisher.room(1)
+            await journal.mark_published(connection, self._publisher.take_marks())
+        log.info("published_again", count=len(owed))
+        return len(owed)
+
+    async def retry_waiting(self) -> int:
+        """Hands on what may go on now. Returns how many."""
+        async with self._pool.acquire() as connection:
+            items = await waiting.due(connection, await read_now(connection, timedelta()))
+        if items:
+            await self._runner.handle(items)
+        return len(items)
+
+    async def fill_gaps(self) -> int:
+        """Asks the owners of lanes for events that are missing too long. Returns how many keys had a gap."""
+        async with self._pool.acquire() as connection:
+            gaps = await waiting.gaps(connection, await read_now(connection, timedelta()))
+        for (lane, key), read in gaps:
+            page = await self._read_page(lane, ReadJournal(lane=lane, key=key))
+            missing = [item for item in items_of(lane, page) if item.sequence > read]
+            log.info("gap_filled", lane=lane, key=key, found=len(missing))
+            await self._runner.handle(missing)
+        return len(gaps)
+
+    async def _housekeep(self) -> None:
+        if monotonic() - self._housekept < HOUSEKEEPING_S:
+            return
+        self._housekept = monotonic()
+        async with self._pool.acquire() as connection:
+            await connection.execute(_PARTITIONS)
+            await asked.forget(connection, await read_now(connection, timedelta()) - ANSWERS_KEPT)

@@ -1,0 +1,146 @@
+"""Streams and durables, made from what the services declare: who says and who hears what."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StreamConfig
+from nats.js.errors import NotFoundError
+from nats.js.manager import JetStreamManager
+
+from deskstream.contracts import subjects
+from deskstream.messaging.declare import Declaration
+
+ACK_WAIT: Final = timedelta(seconds=30)
+DUPLICATE_WINDOW: Final = timedelta(minutes=2)
+MAX_ACK_PENDING: Final = 2000
+
+_KEPT: Final = {
+    subjects.INBOUND: timedelta(days=14),
+    subjects.EVENTS: timedelta(days=3),
+    subjects.OUTBOUND: timedelta(days=3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    name: str
+    subjects: tuple[str, ...]
+    kept: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """One reader's place in one stream; its name is the reader's."""
+
+    stream: str
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    streams: tuple[Stream, ...]
+    durables: tuple[Durable, ...]
+
+
+def topology(declarations: Sequence[Declaration]) -> Topology:
+    """The one declaration of who hears and says what.
+
+    Raises `ValueError` when two services write one lane, or somebody hears a lane that nobody writes.
+    """
+    writers: dict[str, str] = {}
+    for service in declarations:
+        for lane in service.says:
+            if lane in writers and not lane.startswith(f"{subjects.INBOUND}."):
+                raise ValueError(f"{lane} is written by {writers[lane]} and by {service.name}; a lane has one writer")
+            writers[lane] = service.name
+    durables = [Durable(stream_of(lane), service.name) for service in declarations for lane in service.hears]
+    heard = {lane for service in declarations for lane in service.hears if lane != subjects.INBOUND}
+    if heard - writers.keys():
+        raise ValueError(f"nobody says {sorted(heard - writers.keys())}, but somebody hears it")
+    return Topology(streams=tuple(_streams(writers)), durables=tuple(dict.fromkeys(durables)))
+
+
+def stream_of(lane: str) -> str:
+    """The stream that holds a lane."""
+    return subjects.stream_of(lane if "." in lane else f"{lane}.")
+
+
+def _streams(lanes: Iterable[str]) -> Iterable[Stream]:
+    yield Stream("INBOUND", (subjects.INBOUND_ALL,), _KEPT[subjects.INBOUND])
+    for lane in sorted(lanes):
+        kind = lane.partition(".")[0]
+        if kind != subjects.INBOUND:
+            yield Stream(stream_of(lane), (f"{lane}.>",), _KEPT[kind])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that provisioning did, or would do."""
+
+    what: str
+    """`stream EVENTS_CRM`, `durable sla on EVENTS_CONVERSATION`."""
+    how: str
+    """`created`, `updated`, `unchanged`."""
+
+
+async def provision(client: Client, wanted: Topology, *, replicas: int = 1) -> list[Change]:
+    """Makes streams and durables what the declarations say; never deletes, never loses a reader's place."""
+    manager = client.jsm()
+    changes = [await _stream(manager, stream, replicas) for stream in wanted.streams]
+    return changes + [await _durable(manager, durable) for durable in wanted.durables]
+
+
+async def _stream(manager: JetStreamManager, stream: Stream, replicas: int) -> Change:
+    config = StreamConfig(
+        name=stream.name,
+        subjects=list(stream.subjects),
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        max_age=stream.kept.total_seconds(),
+        duplicate_window=DUPLICATE_WINDOW.total_seconds(),
+        deny_delete=True,
+        num_replicas=replicas,
+        allow_direct=True,
+    )
+    try:
+        known = (await manager.stream_info(stream.name)).config
+    except NotFoundError:
+        await manager.add_stream(config)
+        return Change(f"stream {stream.name}", "created")
+    same = (
+        known.subjects == config.subjects
+        and known.max_age == config.max_age
+        and known.duplicate_window == config.duplicate_window
+        and known.num_replicas == config.num_replicas
+        and known.discard == config.discard
+    )
+    if same:
+        return Change(f"stream {stream.name}", "unchanged")
+    await manager.update_stream(config)
+    return Change(f"stream {stream.name}", "updated")
+
+
+async def _durable(manager: JetStreamManager, durable: Durable) -> Change:
+    what = f"durable {durable.reader} on {durable.stream}"
+    config = ConsumerConfig(
+        durable_name=durable.reader,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT.total_seconds(),
+        max_deliver=-1,
+        max_ack_pending=MAX_ACK_PENDING,
+    )
+    try:
+        known = (await manager.consumer_info(durable.stream, durable.reader)).config
+    except NotFoundError:
+        await manager.add_consumer(durable.stream, config)
+        return Change(what, "created")
+    if (known.ack_wait, known.max_deliver, known.max_ack_pending) == (
+        config.ack_wait, config.max_deliver, config.max_ack_pending,
+    ):  # fmt: skip
+        return Change(what, "unchanged")
+    await manager.add_consumer(durable.stream, config)
+    return Change(what, "updated")

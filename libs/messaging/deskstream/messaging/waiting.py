@@ -1,0 +1,199 @@
+"""The waiting table: what waits for an earlier event, behind a failed one, for another try, or for a person."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from deskstream.messaging.declare import Tx
+from deskstream.messaging.fates import Failure, next_try_after
+from deskstream.messaging.item import Item, Source
+from deskstream.messaging.positions import Position
+
+GAP_PATIENCE: Final = timedelta(seconds=5)
+"""How long an earlier event may be late before its owner is asked for it."""
+
+BLOCKING: Final = frozenset({"failed", "trying", "dead"})
+
+
+@dataclass(slots=True)
+class Waiter:
+    """One row to write: an item and why it waits."""
+
+    item: Item
+    state: str
+    next_at: datetime
+    failure: Failure | None = None
+    tries: int = 0
+
+
+def failed(item: Item, failure: Failure, now: datetime) -> Waiter:
+    """The row of an item that failed once more; dead after the last try."""
+    tries = item.tries + 1
+    pause = next_try_after(tries)
+    return Waiter(item, "dead" if pause is None else "failed", now + (pause or timedelta()), failure, tries)
+
+
+_SAVE = """
+INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, reason, handler, stack, tries, next_at,
+                     since)
+SELECT lane, key, seq, message_id, subject, type, body, state, reason, handler, stack, tries, next_at, $14
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::text[],
+            $9::text[], $10::text[], $11::text[], $12::integer[], $13::timestamptz[])
+    AS new(lane, key, seq, message_id, subject, type, body, state, reason, handler, stack, tries, next_at)
+ORDER BY lane, key, seq
+ON CONFLICT (lane, key, seq, message_id) DO UPDATE
+SET state = excluded.state,
+    reason = excluded.reason,
+    handler = excluded.handler,
+    stack = excluded.stack,
+    tries = excluded.tries,
+    next_at = excluded.next_at
+WHERE excluded.state IN ('failed', 'trying', 'dead')
+"""
+
+_BEHIND = """
+SELECT w.lane, w.key, w.seq, w.message_id, w.subject, w.type, w.body, w.state, w.tries
+FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
+JOIN waiting w USING (lane, key)
+WHERE w.seq > 0
+ORDER BY w.lane, w.key, w.seq
+LIMIT 5000
+"""
+
+_REMOVE = """
+DELETE FROM waiting w
+USING unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS done(lane, key, seq, message_id)
+WHERE w.lane = done.lane AND w.key = done.key AND w.seq = done.seq AND w.message_id = done.message_id
+"""
+
+# Failed ones whose time has come; and of every key with a gap or a queue, the first row, if it could go on now.
+_DUE = """
+SELECT w.lane, w.key, w.seq, w.message_id, w.subject, w.type, w.body, w.state, w.tries
+FROM waiting w
+WHERE w.state IN ('failed', 'trying') AND w.next_at <= $1
+UNION ALL
+SELECT w.lane, w.key, w.seq, w.message_id, w.subject, w.type, w.body, w.state, w.tries
+FROM waiting w
+LEFT JOIN progress p USING (lane, key)
+WHERE w.state IN ('gap', 'behind') AND w.seq <= coalesce(p.seq, 0) + 1
+LIMIT 200
+"""
+
+_GAPS = """
+SELECT DISTINCT ON (w.lane, w.key) w.lane, w.key, coalesce(p.seq, 0) AS seq
+FROM waiting w
+LEFT JOIN progress p USING (lane, key)
+WHERE w.state = 'gap' AND w.since < $1::timestamptz - $2::interval AND w.seq > coalesce(p.seq, 0) + 1
+  AND NOT EXISTS (
+      SELECT 1
+      FROM waiting b
+      WHERE b.lane = w.lane AND b.key = w.key AND b.seq = coalesce(p.seq, 0) + 1
+  )
+LIMIT 100
+"""
+
+_START_TRY = """
+INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, tries, next_at, since)
+SELECT $1, $2, $3, $4, $5, $6, $7, 'trying', 1, clock_timestamp() + interval '1 minute', clock_timestamp()
+WHERE $3 = 0 OR coalesce((SELECT seq FROM progress WHERE lane = $1 AND key = $2), 0) < $3
+ON CONFLICT (lane, key, seq, message_id) DO UPDATE
+SET tries = waiting.tries + 1,
+    state = CASE WHEN waiting.tries + 1 > $8 THEN 'dead' ELSE 'trying' END,
+    reason = CASE
+        WHEN waiting.reason = '' THEN 'the process ended while handling it'
+        ELSE waiting.reason
+    END,
+    next_at = clock_timestamp() + interval '1 minute'
+WHERE waiting.state <> 'dead'
+RETURNING tries, state
+"""
+
+
+async def save(tx: Tx, waiters: Sequence[Waiter], now: datetime) -> None:
+    """Writes rows; one that only waits never replaces one that failed."""
+    if not waiters:
+        return
+    items = [w.item for w in waiters]
+    failures = [w.failure or Failure("", "", "") for w in waiters]
+    await tx.execute(
+        _SAVE,
+        [i.lane for i in items],
+        [i.key for i in items],
+        [i.sequence for i in items],
+        [_id(i) for i in items],
+        [i.subject for i in items],
+        [i.type for i in items],
+        [i.body for i in items],
+        [w.state for w in waiters],
+        [_storable(f.reason) for f in failures],
+        [f.handler for f in failures],
+        [_storable(f.stack) for f in failures],
+        [w.tries for w in waiters],
+        [w.next_at for w in waiters],
+        now,
+    )
+
+
+async def behind(tx: Tx, positions: Iterable[Position]) -> list[tuple[Item, str]]:
+    """Everything that waits for these positions, in order, each with its state."""
+    wanted = sorted(positions)
+    rows = await tx.fetch(_BEHIND, [lane for lane, _ in wanted], [key for _, key in wanted])
+    return [_item(row) for row in rows]
+
+
+async def remove(tx: Tx, items: Sequence[Item]) -> None:
+    """These were applied, or fell behind what was applied."""
+    if items:
+        await tx.execute(
+            _REMOVE,
+            [i.lane for i in items],
+            [i.key for i in items],
+            [i.sequence for i in items],
+            [_id(i) for i in items],
+        )
+
+
+async def due(tx: Tx, now: datetime) -> list[Item]:
+    """What may be tried now."""
+    found = [_item(row) for row in await tx.fetch(_DUE, now)]
+    for item, state in found:
+        item.retry = state in BLOCKING
+    return [item for item, _ in found]
+
+
+async def gaps(tx: Tx, now: datetime) -> list[tuple[Position, int]]:
+    """Positions whose next event has been missing for longer than `GAP_PATIENCE`, and how far they were read."""
+    return [((lane, key), seq) for lane, key, seq in await tx.fetch(_GAPS, now, GAP_PATIENCE)]
+
+
+async def start_try(tx: Tx, item: Item, max_tries: int) -> str | None:
+    """Counts a try before the handler runs; returns `trying`, `dead`, or None when there is nothing to try."""
+    row = await tx.fetchrow(
+        _START_TRY, item.lane, item.key, item.sequence, _id(item), item.subject, item.type, item.body, max_tries
+    )
+    if row is None:
+        return None
+    item.tries = row["tries"] - 1
+    return str(row["state"])
+
+
+def _item(row: asyncpg.Record) -> tuple[Item, str]:
+    item = Item(
+        Source.WAITING, row["lane"], row["key"], row["seq"], row["type"], row["subject"], row["body"],
+        id=row["message_id"], tries=row["tries"],
+    )  # fmt: skip
+    return item, row["state"]
+
+
+def _id(item: Item) -> UUID:
+    assert item.id is not None
+    return item.id
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text takes no NUL, UTF-8 no lone surrogate."""
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()

@@ -1,0 +1,65 @@
+"""The loop that hands due timers to the runner: at once when a batch sets an early one, else by looking often."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+
+from deskstream.messaging import timers
+from deskstream.messaging.batch import Done
+from deskstream.messaging.fates import is_transient
+from deskstream.messaging.positions import read_now
+from deskstream.messaging.runner import MAX_BATCH, Runner
+
+LOOK_EVERY_S: Final = 0.5
+"""Another replica may have set a timer; half a second keeps the promise of one second at rest."""
+
+FAR: Final = datetime.max.replace(tzinfo=UTC)
+
+log = structlog.get_logger()
+
+
+class Waker:
+    """Wakes objects when their moment has come."""
+
+    def __init__(self, runner: Runner, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta) -> None:
+        self._runner = runner
+        self._pool = pool
+        self._offset = clock_offset
+        self._next = FAR
+        self._earlier = asyncio.Event()
+
+    def batch_done(self, done: Done) -> None:
+        """A batch may have set a timer that is due before the one this loop sleeps for."""
+        if done.timers_moved and min(done.timers_moved) < self._next:
+            self._earlier.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            pause = LOOK_EVERY_S
+            try:
+                pause = await self._wake_due()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("timers_postponed", reason=repr(error)[:300])
+            self._earlier.clear()
+            try:
+                await asyncio.wait_for(self._earlier.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _wake_due(self) -> float:
+        """Wakes what is due; returns the seconds until the next look."""
+        async with self._pool.acquire() as connection:
+            now = await read_now(connection, self._offset)
+            items = await timers.due(connection, now, MAX_BATCH)
+            upcoming = await timers.next_due(connection) if not items else now
+        if items:
+            await self._runner.handle(items)
+            return 0.0
+        self._next = upcoming or FAR
+        return max(0.0, min(LOOK_EVERY_S, (self._next - now).total_seconds()))

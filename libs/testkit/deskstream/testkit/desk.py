@@ -1,0 +1,42 @@
+"""A desk for tests: chosen services, really running on this test's database and broker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import asyncpg
+import nats
+
+from deskstream.messaging import Declaration
+from deskstream.messaging.service import RunningService
+from deskstream.messaging.topology import provision, topology
+from deskstream.runtime.launch import running
+from deskstream.runtime.migrations import migrate
+from deskstream.runtime.schemas import schemas
+from deskstream.runtime.settings import RuntimeSettings
+
+
+async def prepare(declarations: Iterable[Declaration], database: str, nats_url: str) -> None:
+    """Schemas, streams and durables, as `deskstream migrate` and `deskstream provision` make them."""
+    services = list(declarations)
+    connection = await asyncpg.connect(database)
+    for schema, sources in schemas(services).items():
+        await migrate(connection, schema, sources)
+    await connection.close()
+    client = await nats.connect(nats_url)
+    await provision(client, topology(services))
+    await client.close()
+
+
+@asynccontextmanager
+async def desk(
+    declarations: Iterable[Declaration], database: str, nats_url: str, *, clock_offset: timedelta = timedelta()
+) -> AsyncIterator[dict[str, RunningService]]:
+    """The services, prepared and started; stopped in good order afterwards."""
+    services = list(declarations)
+    await prepare(services, database, nats_url)
+    settings = RuntimeSettings(nats_url=nats_url, postgres_url=database)
+    async with running(services, settings, clock_offset=clock_offset) as started:
+        yield started
