@@ -147,7 +147,7 @@ def sorted_by_key(items: Sequence[Item]) -> list[Item]:
 def merged(items: Sequence[Item], waiters: Sequence[Item]) -> list[Item]:
     """The items with what waits in the table for the same (lane, key), in sequence, at the place of the key's first.
 
-    A waiting item that is being tried again just now is in both; it stays once, as the one being tried.
+    An event that is in both stays once.
     """
     if not waiters:
         return list(items)
@@ -160,19 +160,14 @@ def merged(items: Sequence[Item], waiters: Sequence[Item]) -> list[Item]:
             out.append(item)
         elif item.position not in placed:
             placed.add(item.position)
-            out += _once(sorted(queues[item.position], key=lambda queued: (queued.sequence, not queued.retry)))
+            out += _once(sorted(queues[item.position], key=_tried_then_waiting))
     return out
 
 
+def _tried_then_waiting(item: Item) -> tuple[int, bool, bool]:
+    return item.sequence, not item.retry, item.source is not Source.WAITING
+
+
 def _once(queue: Sequence[Item]) -> list[Item]:
-    """Without the waiting copy of an item that is there already as the one being tried."""
-    tried = {(item.sequence, item.id) for item in queue if item.retry}
-    seen: set[tuple[int, object]] = set()
-    kept = []
-    for item in queue:
-        same = (item.sequence, item.id)
-        if item.source is Source.WAITING and (same in seen or (same in tried and not item.retry)):
-            continue
-        seen.add(same)
-        kept.append(item)
-    return kept
+    """The first of each event: the one being tried, else the row that waits (which then goes), else the newcomer."""
+    return list({(item.sequence, item.id): item for item in reversed(queue)}.values())[::-1]

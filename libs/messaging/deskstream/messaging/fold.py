@@ -193,7 +193,7 @@ class Fold:
         self.waiters.append(waiting.failed(item, failure, self.now))
 
     def _pass(self, item: Item) -> None:
-        if item.source is Source.WAITING or item.tries:
+        if item.source is Source.WAITING or item.retry:
             self.passed.append(item)
 
     def numbered(self, heads: Standing) -> list[Said]:

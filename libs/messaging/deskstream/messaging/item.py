@@ -92,14 +92,15 @@ def from_stream(subject: str, body: bytes, headers: dict[str, str] | None, ack: 
         ack=ack,
         origin=origin,
     )
-    if subject.startswith(subjects.INBOUND):
-        # The time is part of it: a stream made anew counts from 1 again.
-        item.id = uuid5(RAW_IDS, f"{origin}/{delivery.timestamp}")
-        item.key = str(item.id)
-    elif headers:
+    if headers and not subject.startswith(subjects.INBOUND):
         item.type = headers.get(HEADER_TYPE, RAW_TYPE)
         item.sequence = _number(headers.get(HEADER_SEQUENCE))
         item.id = _uuid(headers.get(HEADER_ID))
+    if item.id is None:
+        # The time is part of it: a stream made anew counts from 1 again.
+        item.id = uuid5(RAW_IDS, f"{origin}/{delivery.timestamp}")
+    if item.type == RAW_TYPE:
+        item.key = str(item.id)
     return item
 
 

@@ -117,6 +117,8 @@ async def save(tx: Tx, waiters: Sequence[Waiter], now: datetime) -> None:
     """Writes rows; one that only waits never replaces one that failed."""
     if not waiters:
         return
+    # The same event twice in one batch waits once.
+    waiters = list({(w.item.position, w.item.sequence, w.item.id): w for w in waiters}.values())
     items = [w.item for w in waiters]
     failures = [w.failure or Failure("", "", "") for w in waiters]
     await tx.execute(

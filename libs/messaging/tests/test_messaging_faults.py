@@ -1,0 +1,152 @@
+import asyncio
+import signal
+
+import asyncpg
+import nats
+import pytest
+
+from deskstream.messaging import commands
+from deskstream.messaging.failpoints import POINTS
+from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.nats import EmbeddedNats
+from deskstream.testkit.desk import desk, prepare
+from deskstream.testkit.eventually import eventually
+from deskstream.testkit.processes import supervised
+from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
+
+KEYS = 5
+EACH = 12
+SAMPLE = "deskstream.testkit.sample.run"
+
+pytestmark = pytest.mark.slow
+
+
+async def ask_until_answered(client, key, number):
+    """As a careful caller does: the same idempotency key again until there is an answer."""
+    for _ in range(200):
+        try:
+            answer = await commands.call(client, Count(counter=key), idempotency_key=f"{key}/{number}", within=1.0)
+        except (TimeoutError, nats.errors.Error):
+            continue
+        if answer.ok:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{key}/{number} was never answered")
+
+
+async def count_everything(client):
+    async def one_key(key):
+        for number in range(EACH):
+            await ask_until_answered(client, key, number)
+
+    await asyncio.gather(*(one_key(f"k{n}") for n in range(KEYS)))
+
+
+async def nothing_lost_nothing_twice(database, *, within):
+    connection = await asyncpg.connect(database)
+
+    async def check():
+        rows = await connection.fetch("SELECT id, total, last FROM summing.counters")
+        assert {tuple(row) for row in rows} == {(f"k{n}", EACH, EACH) for n in range(KEYS)}
+        assert await connection.fetchval("SELECT count(*) FROM summing.waiting") == 0
+        assert await connection.fetchval("SELECT count(*) FROM counting.unpublished") == 0
+        return True
+
+    await eventually(check, within=within)
+    orders = await connection.fetch(
+        "SELECT key, array_agg((body::json -> 'data' ->> 'number')::int ORDER BY seq) AS numbers "
+        "FROM summing.journal WHERE type LIKE '%added' GROUP BY key"
+    )
+    assert all(row["numbers"] == list(range(1, EACH + 1)) for row in orders)
+    await connection.close()
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("service", ["counting", "summing"])
+async def test_p1_p2_p3_killed_at_any_point_of_a_batch(database, nats_url, service, point):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    client = await nats.connect(nats_url)
+    names = ("counting", "summing")
+    async with supervised(SAMPLE, database, nats_url, *names, failpoint=f"{service}:{point}:3") as process:
+        await count_everything(client)
+        await nothing_lost_nothing_twice(database, within=30)
+        assert process.deaths == [-signal.SIGKILL]
+    await client.close()
+
+
+async def test_p1_p2_p3_killed_at_random_again_and_again(database, nats_url):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    client = await nats.connect(nats_url)
+    async with (
+        supervised(SAMPLE, database, nats_url, "counting") as counting,
+        supervised(SAMPLE, database, nats_url, "summing") as summing,
+    ):
+
+        async def kill_now_and_then():
+            for process in (counting, summing, counting, summing):
+                await asyncio.sleep(1.3)
+                process.kill()
+
+        await asyncio.gather(count_everything(client), kill_now_and_then())
+        await nothing_lost_nothing_twice(database, within=40)
+        assert len(counting.deaths) + len(summing.deaths) >= 4
+    await client.close()
+
+
+async def test_p11_a_graceful_stop_loses_nothing_and_ends_cleanly(database, nats_url):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    client = await nats.connect(nats_url)
+    async with supervised(SAMPLE, database, nats_url, "counting", "summing") as process:
+        counted = asyncio.create_task(count_everything(client))
+        for _ in range(2):
+            await asyncio.sleep(1.5)
+            process.kill(signal.SIGTERM)
+        await counted
+        await nothing_lost_nothing_twice(database, within=30)
+        assert set(process.deaths) == {0}
+    await client.close()
+
+
+async def test_two_replicas_of_each_service_share_the_work_and_keep_the_order(database, nats_url):
+    client = await nats.connect(nats_url)
+    async with (
+        desk([COUNTING, SUMMING], database, nats_url) as first,
+        desk([COUNTING, SUMMING], database, nats_url) as second,
+    ):
+        await count_everything(client)
+        await nothing_lost_nothing_twice(database, within=20)
+        assert first["summing"].runner.applied + second["summing"].runner.applied == KEYS * EACH
+    await client.close()
+
+
+async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(database, tmp_path):
+    server = EmbeddedNats(Home(tmp_path, user=None))
+    url = server.start()
+    async with desk([COUNTING, SUMMING], database, url):
+        client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+        counted = asyncio.create_task(count_everything(client))
+        await asyncio.sleep(0.3)
+        server.stop()
+        await asyncio.sleep(1)
+        assert server.start() == url
+        await counted
+        await nothing_lost_nothing_twice(database, within=40)
+        await client.close()
+    server.stop()
+
+
+async def test_database_connections_that_are_cut_cost_nothing_but_time(database, nats_url):
+    client = await nats.connect(nats_url)
+    admin = await asyncpg.connect(database)
+    async with desk([COUNTING, SUMMING], database, nats_url):
+        counted = asyncio.create_task(count_everything(client))
+        for _ in range(5):
+            await asyncio.sleep(0.2)
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await counted
+        await nothing_lost_nothing_twice(database, within=40)
+    await admin.close()
+    await client.close()
