@@ -1,0 +1,35 @@
+"""What ingest hears and answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from deskstream import blobs
+from deskstream.contracts import subjects
+from deskstream.contracts.ingest import CountInbound
+from deskstream.ingest import store, translate
+from deskstream.ingest.domain import Arrived, Found, decide, evolve, file_batch, wanted
+from deskstream.messaging import Aggregate, Heard, On, Query, Raw, Tx
+from deskstream.messaging.declare import Answers
+
+
+def hears(*, secret: str, words: Sequence[str] = ()) -> list[On]:
+    """`secret` is what reply tokens are signed with; `words` make a stranger's message suspicious."""
+    # Only one replica hears, and the unique keys of archive and threads refuse a second creation.
+    threads = Aggregate("thread", store.load, store.save, partial(decide, words=words), evolve, locks=False)
+    resolve = partial(file, secret=secret)
+    return [On(Raw, threads, key=lambda found: found.key, resolve=resolve, lane=subjects.INBOUND)]
+
+
+ANSWERS: list[Answers] = [Query(CountInbound, store.count_inbound)]
+
+
+async def file(tx: Tx, heard: Sequence[Heard[Raw]], now: datetime, *, secret: str) -> list[Found]:
+    read = [translate.read(one) for one in heard]
+    batch = [one.incoming for one in read]
+    known = await store.look_up(tx, wanted(batch))
+    found = file_batch(batch, known, secret=secret)
+    new = [one for one, what in zip(read, found, strict=True) if isinstance(what, Arrived)]
+    await blobs.write(tx, (blob for one in new for blob in one.blobs))
+    await store.archive(tx, list(zip(batch, found, strict=True)), known.new_links, now)
+    return found
