@@ -52,6 +52,8 @@ class Attachment(Contract):
     size: Annotated[int, Field(ge=0, le=20 * 1024 * 1024)]
     sha256: Sha256 | None = None
     content_base64: str | None = None
+    content_id: Annotated[str, StringConstraints(max_length=255)] | None = None
+    """By which the message's HTML shows it inline: `<img src="cid:…">`."""
 
 
 class ThreadHints(Contract):
