@@ -1,0 +1,149 @@
+"""From a read mail to the contract: pure, so that every kind of mail is a row in a table."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from deskstream.channel_email.domain import AcceptMail
+from deskstream.channel_email.message_ids import made_id
+from deskstream.channel_email.parse.parsed import Address, ParsedMail, Unreadable
+from deskstream.channel_email.rules import Rules
+from deskstream.channel_email.translate.automatic import automatic_kind, no_auto_answer, spam_marks
+from deskstream.channel_email.translate.fit import ATTACHMENTS_BYTES, COPIED_BYTES, fit_body, within
+from deskstream.channel_email.translate.names import name_flags
+from deskstream.channel_email.translate.threads import bounce_of, is_own_echo, thread_hints
+from deskstream.contracts.inbound import NEVER, Attachment, Identity, InboundMessage
+
+CHANNEL = "email"
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?")
+_FORWARD = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|vb|vs|inoltra|doorst)\s*:", re.IGNORECASE)
+_SENDER = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,253}")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A mail as it came by SMTP: what was read of it, and the envelope. Contents are the bytes of its files."""
+
+    mail: ParsedMail
+    mail_from: str
+    recipients: tuple[str, ...]
+    raw_sha256: str
+    contents: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What to ask the service, and the (bytes, media type) to keep before."""
+
+    asked: AcceptMail
+    blobs: tuple[tuple[bytes, str], ...]
+
+
+def translate(arrived: Arrived, rules: Rules) -> Translated:
+    """The message that a mail is. Raises `Unreadable` for a mail that is no message to us."""
+    mail = arrived.mail
+    if is_own_echo(mail, rules):
+        raise Unreadable("own_echo", "This is a mail of our own; it has no effect.")
+    written_by = _sender(arrived)
+    flags = [*mail.flags, *name_flags(written_by, rules)]
+    if rules.is_agent(written_by.email):
+        flags.append("from_teammate")
+        mail, written_by = _forwarded_by_teammate(mail, written_by, rules, flags)
+    body = fit_body(mail.text, mail.quoted, mail.html)
+    copied = [_identity(address) for address in _others(mail, written_by, rules)]
+    files = tuple(_attachments(mail, arrived.contents))
+    message = InboundMessage(
+        channel=CHANNEL,
+        inbox=_inbox(arrived, rules),
+        at=NEVER,
+        external_id=mail.message_id or made_id(mail.content_sha256),
+        sent_at=datetime.fromisoformat(mail.sent_at) if mail.sent_at else None,
+        sender=_identity(written_by),
+        copied=within(copied, COPIED_BYTES),
+        title=mail.subject or None,
+        text=body.text,
+        quoted=body.quoted,
+        html=body.html,
+        body_blob=sha256(body.whole[0]).hexdigest() if body.whole else None,
+        raw_blob=arrived.raw_sha256,
+        attachments=within(files, ATTACHMENTS_BYTES),
+        thread=thread_hints(mail, arrived.recipients, rules),
+        automatic=automatic_kind(mail, arrived.mail_from, rules),
+        no_auto_answer=no_auto_answer(mail),
+        spam_marks=spam_marks(mail, rules),
+        language=_language(mail),
+    )
+    flags += _more_flags(mail, message, written_by, copied=len(copied), files=len(files))
+    contents = [(body_of_file, file.media_type) for body_of_file, file in zip(arrived.contents, files, strict=True)]
+    return Translated(
+        AcceptMail(message.model_copy(update={"flags": tuple(dict.fromkeys(flags))}), bounce_of(mail, rules)),
+        (*contents, *([body.whole] if body.whole else [])),
+    )
+
+
+def _sender(arrived: Arrived) -> Address:
+    if arrived.mail.sender is not None:
+        return arrived.mail.sender
+    if _SENDER.fullmatch(arrived.mail_from):
+        return Address(arrived.mail_from.lower())
+    raise Unreadable("no_sender", "It names no sender that could be answered.")
+
+
+def _forwarded_by_teammate(
+    mail: ParsedMail, teammate: Address, rules: Rules, flags: list[str]
+) -> tuple[ParsedMail, Address]:
+    """A customer's mail that a colleague passed on is the customer's; the colleague is copied (N3)."""
+    inside = mail.forwarded
+    if inside is None or not (inside.marked or _FORWARD.match(mail.subject)):
+        return mail, teammate
+    if rules.is_agent(inside.sender.email) or rules.is_ours(inside.sender.email):
+        return mail, teammate
+    flags.append("forwarded_by_teammate")
+    changed = replace(mail, text=inside.text, quoted=inside.remark or None, html=None, cc=(teammate, *mail.cc))
+    return changed, inside.sender
+
+
+def _inbox(arrived: Arrived, rules: Rules) -> str:
+    """Of the first recipient that has one; the server took no mail without."""
+    return next(inbox for recipient in arrived.recipients if (inbox := rules.inbox_of(recipient)))
+
+
+def _others(mail: ParsedMail, sender: Address, rules: Rules) -> list[Address]:
+    others = {address.email: address for address in (*mail.cc, *mail.to)}
+    return [one for one in others.values() if one.email != sender.email and not rules.is_ours(one.email)][:100]
+
+
+def _identity(address: Address) -> Identity:
+    return Identity(name=address.name or None, email=address.email)
+
+
+def _attachments(mail: ParsedMail, contents: tuple[bytes, ...]) -> Iterator[Attachment]:
+    for file, content in zip(mail.files, contents, strict=True):
+        yield Attachment(
+            name=file.name,
+            media_type=file.media_type,
+            size=len(content),
+            sha256=sha256(content).hexdigest(),
+            content_id=file.content_id,
+        )
+
+
+def _more_flags(
+    mail: ParsedMail, message: InboundMessage, sender: Address, *, copied: int, files: int
+) -> Iterator[str]:
+    if mail.message_id is None:
+        yield "message_id_made"
+    if any(address.email != sender.email for address in mail.reply_to):
+        yield "reply_to_differs"
+    if len(message.copied) < copied:
+        yield "copied_cut"
+    if len(message.attachments) < files:
+        yield "attachments_cut"
+
+
+def _language(mail: ParsedMail) -> str | None:
+    found = _LANGUAGE.match(mail.marks.get("content-language", ""))
+    return found.group() if found else None
