@@ -3,16 +3,21 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from deskstream.contracts import Event
 from deskstream.contracts.facts import ReceivedMessage
 from deskstream.contracts.ids import MessageId
-from deskstream.contracts.inbound import Identity
+from deskstream.contracts.inbound import Identity, InboundMessage
 from deskstream.contracts.ingest import DeliveryNoted, MessageDuplicate, MessageReceived, MessageRejected
 from deskstream.ingest.domain.found import Arrived, Broken, Doubled, Found, Repeated, Reported
 from deskstream.ingest.domain.keys import identity_of
 from deskstream.ingest.domain.screening import channel_marks, screen_stranger
+
+# What the adapter says and every service after us reads; channel and inbox are the subject's.
+_PASSED_ON: Final = tuple(
+    (InboundMessage.model_fields.keys() & ReceivedMessage.model_fields.keys()) - {"channel", "inbox"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +108,11 @@ def _newly_joined(thread: Thread, event: MessageReceived) -> Iterator[Joined]:
 
 
 def _receive(thread: Thread, arrived: Arrived, now: datetime, words: Iterable[str]) -> MessageReceived:
-    message = arrived.message
     new_thread = arrived.via == "new"
     verified = _is_vouched_for(thread, arrived)
-    suspicious = channel_marks(message)
+    suspicious = channel_marks(arrived.message)
     if new_thread or not verified:
-        suspicious += screen_stranger(message, words)
+        suspicious += screen_stranger(arrived.message, words)
     return MessageReceived(
         at=now,
         thread_id=arrived.thread_id,
@@ -118,25 +122,11 @@ def _receive(thread: Thread, arrived: Arrived, now: datetime, words: Iterable[st
             id=MessageId(arrived.archive_id),
             channel=arrived.channel,
             inbox=arrived.inbox,
-            external_id=message.external_id,
-            sender=message.sender,
             verified=verified,
-            copied=message.copied,
-            title=message.title,
-            text=message.text,
-            quoted=message.quoted,
-            html=message.html,
-            body_blob=message.body_blob,
-            raw_blob=message.raw_blob,
-            attachments=message.attachments,
-            automatic=message.automatic,
-            no_auto_answer=message.no_auto_answer,
             suspicious=suspicious,
-            flags=message.flags,
-            language=message.language,
             solved=arrived.solved,
-            sent_at=message.sent_at,
             received_at=now,
+            **{name: getattr(arrived.message, name) for name in _PASSED_ON},
         ),
     )
 
