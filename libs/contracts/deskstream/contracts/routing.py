@@ -190,7 +190,7 @@ class NextUp(Command, service="routing"):
 
 
 class Explain(Command, service="routing"):
-    """The decision records of a conversation, newest first."""
+    """The decision records of a conversation, newest first: as many as one answer holds, `left_out` counts the rest."""
 
     conversation_id: ConversationId | None = None
     number: int | None = Field(None, ge=1, le=2**53)
@@ -199,8 +199,15 @@ class Explain(Command, service="routing"):
 
 
 class ListAgents(Command, service="routing"):
-    """Every agent with availability, capacity and load, and how many conversations wait in each team's queue."""
+    """Agents by handle, with availability, capacity and load; and how many conversations wait in each team's queue."""
+
+    after: str = Field("", max_length=64)
+    """The last handle of the page before."""
+    limit: int = Field(200, ge=1, le=200)
 
 
 class ListRules(Command, service="routing"):
-    """The keyword rules in the order in which they are tried."""
+    """Keyword rules in the order in which they are tried, the disabled ones too."""
+
+    skip: int = Field(0, ge=0, le=1_000_000)
+    limit: int = Field(50, ge=1, le=100)
