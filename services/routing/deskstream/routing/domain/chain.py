@@ -122,7 +122,8 @@ def _skip(trail: Trail, step: Step, decided: Cause) -> None:
 def _by_structure(floor: Floor, case: Case, trail: Trail) -> Pick:
     rule = case.tried.winner
     team = rule.team if rule is not None and rule.team is not None else floor.policy.team
-    ahead = sum(waiting.team == team for waiting in floor.waiting.values())
+    me = case.assignment.conversation_id
+    ahead = sum(other.team == team and other.conversation_id != me for other in floor.waiting.values())
     if ahead:
         return _behind(floor, trail, team, ahead)
     best = compare(floor, trail, team, case.assignment.weight)
