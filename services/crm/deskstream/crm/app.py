@@ -11,12 +11,17 @@ from deskstream.messaging import Declaration, Service
 
 
 def build(settings: Settings) -> Service:
-    rules = AddressRules(
+    rules = address_rules(settings)
+    return Service(hears=handlers.hears(rules), answers=handlers.answers(rules))
+
+
+def address_rules(settings: Settings) -> AddressRules:
+    """How this deployment reads addresses; for the import of files too, so that both refuse the same."""
+    return AddressRules(
         vouching=settings.vouching_channels,
         phone_region=settings.phone_region,
         free_mail=shipped_free_mail_domains() | _more(settings.free_mail_file),
     )
-    return Service(hears=handlers.hears(rules), answers=handlers.answers(rules))
 
 
 def _more(file: Path | None) -> frozenset[str]:
