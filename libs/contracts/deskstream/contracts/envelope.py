@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from deskstream.contracts.inbound import DeliveryReported, InboundMessage
 from deskstream.contracts.message import Contract, Event
 
 E = TypeVar("E", bound=Event)
@@ -65,8 +66,9 @@ def event_type(event: type[Event] | Event) -> str:
 def encode(event: Event, stamp: Stamp) -> str:
     """The event as the text that is journaled and published; adapters' contracts travel bare."""
     data = event.model_dump_json(exclude_defaults=True)
-    if not event.ENVELOPED:
-        return data
+    if isinstance(event, (InboundMessage, DeliveryReported)):
+        # Which of the two it is must be said, although each has it as its default.
+        return f'{{"type":"{event.type}",{data[1:]}'
     actor = "" if stamp.actor is None else f'"actor":{_quoted(stamp.actor)},'
     trace = "" if stamp.traceparent is None else f'"traceparent":{_quoted(stamp.traceparent)},'
     return (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, TypeAdapter, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from deskstream.contracts import subjects
@@ -31,6 +31,15 @@ MESSAGE_LIMIT = 64 * 1024
 
 class Identity(Contract):
     """Somebody as a channel knows them; at least one of email, phone and external id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("email", "phone", "external_id")
+            ]
+        }
+    )
 
     name: ShortText | None = None
     email: Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
@@ -144,8 +153,15 @@ class DeliveryState(StrEnum):
     UNKNOWN = "unknown"
 
 
+def _says_its_type(schema: dict[str, Any]) -> None:
+    """The only contract that must: a body without `type` is a message."""
+    schema["required"] = ["type", *schema["required"]]
+
+
 class DeliveryReported(FromAdapter):
     """What became of an outbound message, as its adapter learnt it."""
+
+    model_config = ConfigDict(json_schema_extra=_says_its_type)
 
     type: Literal["delivery"] = "delivery"
     conversation_id: ConversationId

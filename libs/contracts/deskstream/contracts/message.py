@@ -54,8 +54,11 @@ class Event(Contract):
         return str(getattr(self, self.KEY))
 
     def subject(self) -> str:
-        """Where it is published."""
-        return f"{self.LANE}.{self.NAME}.{self.key()}"
+        """Where it is published. Raises `ValueError` for a key that would be no single token of a subject."""
+        key = self.key()
+        if not KEY_PATTERN.fullmatch(key):
+            raise ValueError(f"{key!r} cannot be the key of {self.NAME}")
+        return f"{self.LANE}.{self.NAME}.{key}"
 
 
 class Command(Contract):
