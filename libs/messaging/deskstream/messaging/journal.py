@@ -9,6 +9,7 @@ from deskstream.contracts.envelope import Stamp, encode, event_type
 from deskstream.contracts.journal import JournalPage, JournalRow, ReadHeads, ReadJournal
 from deskstream.messaging.declare import Tx
 from deskstream.messaging.fates import Raced
+from deskstream.messaging.frames import is_safe
 from deskstream.messaging.item import Said
 from deskstream.messaging.positions import Position
 
@@ -164,9 +165,12 @@ async def read_heads(tx: Tx, asked: ReadHeads) -> dict[str, int]:
 
 
 def row_of(event: Event, stamp: Stamp) -> Said:
-    """The journal row of an event."""
+    """The journal row of an event. Raises `ValueError` when its key cannot stand in a subject."""
+    subject = event.subject()
+    if not is_safe(subject):
+        raise ValueError(f"{event.NAME} has a key that cannot stand in a subject: {event.key()!r}")
     return Said(
-        message_id=stamp.id, lane=event.lane(), key=event.key(), sequence=stamp.sequence, subject=event.subject(),
+        message_id=stamp.id, lane=event.lane(), key=event.key(), sequence=stamp.sequence, subject=subject,
         type=event_type(event), correlation=stamp.correlation, causation=stamp.causation, actor=stamp.actor,
         body=encode(event, stamp),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE
 from deskstream.messaging.failpoints import FailPoints
+from deskstream.messaging.frames import publish_frame, write
 from deskstream.messaging.item import Said
 
 DEADLINE_S: Final = 5.0
@@ -46,28 +47,30 @@ class Publisher:
 
     async def publish(self, said: Iterable[Said]) -> None:
         """Sends without waiting for acknowledgements; what cannot be sent is left to the sweeper."""
+        assert self._client is not None
         deadline = monotonic() + DEADLINE_S
+        frames, tokens = list[bytes](), list[str]()
         for row in said:
             self._points.reach("during_publish")
+            body = row.body.encode()
+            if len(body) > self._client.max_payload:
+                log.error("publish_impossible", subject=row.subject, bytes=len(body), limit=self._client.max_payload)
+                continue
             token = f"{self._inbox}.{next(self._numbers)}"
             self._owed[token] = (row.id, deadline)
-            try:
-                await self._send(row, token)
-            except NatsError as error:
-                del self._owed[token]
-                log.warning("publish_postponed", subject=row.subject, reason=repr(error))
-                return
+            tokens.append(token)
+            frames.append(publish_frame(row.subject, token, _headers(row), body))
+        if frames:
+            await self._write(frames, tokens)
 
-    async def _send(self, row: Said, token: str) -> None:
+    async def _write(self, frames: Sequence[bytes], tokens: Sequence[str]) -> None:
         assert self._client is not None
-        headers = {"Nats-Msg-Id": str(row.message_id)}
-        if row.sequence:
-            headers |= {
-                HEADER_ID: str(row.message_id),
-                HEADER_TYPE: row.type,
-                HEADER_SEQUENCE: str(row.sequence),
-            }
-        await self._client.publish(row.subject, row.body.encode(), reply=token, headers=headers)
+        try:
+            await write(self._client, frames)
+        except NatsError as error:
+            for token in tokens:
+                self._owed.pop(token, None)
+            log.warning("publish_postponed", count=len(tokens), reason=repr(error))
 
     async def _acknowledged(self, message: Msg) -> None:
         owed = self._owed.pop(message.subject, None)
@@ -112,6 +115,16 @@ class Publisher:
     @property
     def unacknowledged(self) -> int:
         return len(self._owed)
+
+
+def _headers(row: Said) -> bytes:
+    if not row.sequence:
+        return b"Nats-Msg-Id: %b\r\n" % str(row.message_id).encode()
+    identity = str(row.message_id)
+    return (
+        f"Nats-Msg-Id: {identity}\r\n{HEADER_ID}: {identity}\r\n{HEADER_TYPE}: {row.type}\r\n"
+        f"{HEADER_SEQUENCE}: {row.sequence}\r\n"
+    ).encode()
 
 
 def refusal_of(message: Msg) -> str:

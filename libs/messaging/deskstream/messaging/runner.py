@@ -17,6 +17,7 @@ from deskstream.messaging import asked, waiting
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.fates import MAX_TRIES, is_transient
+from deskstream.messaging.frames import ACK, answer_frame, write
 from deskstream.messaging.item import Item
 from deskstream.messaging.publishing import Publisher
 
@@ -219,10 +220,10 @@ class Runner:
 
     async def _acknowledge(self, items: Sequence[Item]) -> None:
         """Also after a failed publish of the acknowledgement nothing is wrong: progress knows the message."""
-        for item in items:
-            if item.ack:
+        if self._naks:
+            for item in items:
                 self._naks.pop(item.origin, None)
-                await self._answer_broker(item, b"+ACK")
+        await self._answer_broker([answer_frame(item.ack, ACK) for item in items if item.ack])
 
     async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
         log.warning("batch_postponed", size=len(items), reason=repr(error)[:300])
@@ -238,11 +239,13 @@ class Runner:
         if len(self._naks) < 100_000:
             self._naks[item.origin] = naks
         pause_ns = int(min(30.0, 0.25 * 2 ** min(naks, 7)) * 1e9)
-        await self._answer_broker(item, b'-NAK {"delay": %d}' % pause_ns)
+        await self._answer_broker([answer_frame(item.ack, b'-NAK {"delay": %d}' % pause_ns)])
 
-    async def _answer_broker(self, item: Item, word: bytes) -> None:
+    async def _answer_broker(self, frames: Sequence[bytes]) -> None:
         assert self._client is not None
+        if not frames:
+            return
         try:
-            await self._client.publish(item.ack, word)
+            await write(self._client, frames)
         except NatsError as error:
             log.debug("ack_lost", reason=repr(error))
