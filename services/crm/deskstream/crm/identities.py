@@ -17,10 +17,13 @@ from deskstream.contracts.inbound import Identity
 from deskstream.crm.domain import Addresses
 from deskstream.crm.domain.names import clean_name
 
-_REMEMBERED = 65_536
+_REMEMBERED = 16_384
 
 # More labels than any company's mail domain has; a hostile one has 120 and would be looked up 119 times.
 _DEEPEST = 8
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_ESCAPED = "\x01"
 
 _LABELS = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
@@ -41,13 +44,13 @@ def channel_identity(channel: str, external_id: str) -> str:
 
 
 def storable(text: str) -> str:
-    """The same text, with what PostgreSQL cannot hold (NUL, lone surrogates) escaped.
+    """The same text, escaped if it has what PostgreSQL cannot hold (NUL, lone surrogates).
 
     Nothing is taken away: two different ids must never become one.
     """
-    if text.isprintable():
+    if text.isprintable() or not (_UNSTORABLE.search(text) or text.startswith(_ESCAPED)):
         return text
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return _ESCAPED + text.encode("unicode_escape").decode()
 
 
 @lru_cache(_REMEMBERED)
