@@ -1,0 +1,1 @@
+"""HTTP: who asks, what may be asked, and how it is answered."""

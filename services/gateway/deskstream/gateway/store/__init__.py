@@ -1,0 +1,1 @@
+"""All SQL of the gateway: the inbox view and the feed."""
