@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from deskstream.contracts.sla import Cause, ClockResumed, Outcome
-from deskstream.sla.domain import KEPT_CLOCKS, Clocks, Woken, decide, due, evolve
+from deskstream.sla.domain import KEPT_CLOCKS, KEPT_ENDINGS, Clocks, Woken, decide, due, evolve, explained
 
 FIRST, NEXT = "first_response", "next_response"
 OPENS = "05-04 09:00 customer opens"
@@ -234,6 +234,18 @@ def test_a_message_while_a_clock_runs_leaves_the_state_as_it_is(tell, played, ru
     clocks = played(rules(), before).clocks
     assert not decide(rules(), clocks, message, message.at)
     assert evolve(rules(), clocks, message) is clocks
+
+
+def test_a_reply_stamped_before_the_message_took_no_time(tell, played, rules, at):
+    clocks = played(rules(), tell(OPENS, "05-04 08:59 agent answers: a"))
+    assert (clocks.said[-1].business_minutes, clocks.said[-1].calendar_minutes) == (0, 0)
+    assert explained(clocks.clocks.recent[0], rules().calendar, at("05-05 09:00"))["business_seconds"] == 0
+
+
+def test_an_agent_who_goes_on_writing_fills_no_state(tell, played, rules):
+    more = (f"05-04 09:1{n // 10}:{n % 10:02} agent answers: {n}" for n in range(30))
+    (clock,) = played(rules(), tell(OPENS, *more)).clocks.recent
+    assert len(clock.endings) == KEPT_ENDINGS
 
 
 def test_old_clocks_are_settled(story, played, rules, at):

@@ -21,7 +21,7 @@ def policy(settings: Settings) -> Policy:
         Metric.FIRST_RESPONSE: settings.first_response_minutes,
         Metric.NEXT_RESPONSE: settings.next_response_minutes,
     }
-    version = version_of(f"{minutes} {settings.warn_percent}")
+    version = version_of(f"{[*minutes.values(), settings.warn_percent]}")
     return Policy(id="default", version=version, minutes=minutes, warn_percent=settings.warn_percent)
 
 

@@ -21,6 +21,8 @@ from deskstream.sla.hours import week_of, windows_of
 
 T = TypeVar("T")
 
+OFFICE_HOURS = "mon-fri 09:00-17:00"
+
 _DAY = re.compile(r"(?:(\d{4})-)?(\d{2})-(\d{2})", re.ASCII)
 _SOME_LEAP_YEAR = 2000
 _ENGLISH = "en_US"
@@ -80,7 +82,7 @@ class CalendarForm(BaseModel):
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "office"
     zone: Zone = "UTC"
-    hours: Hours = "mon-fri 09:00-17:00"
+    hours: Hours = OFFICE_HOURS
     country: Country | None = None
     holidays: dict[Day, str] = {}
     """Days that are closed besides the country's, each with its name."""

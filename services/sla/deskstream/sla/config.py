@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from deskstream.sla.calendars import CalendarForm, Country, Hours, Zone, read_form
+from deskstream.sla.calendars import OFFICE_HOURS, CalendarForm, Country, Hours, Zone, read_form
 from deskstream.sla.domain.policy import LONGEST_TARGET
 
 Minutes = Annotated[int, Field(ge=1, le=LONGEST_TARGET)]
@@ -22,7 +22,7 @@ class Settings(BaseSettings):
 
     zone: Zone = "UTC"
     """Time zone of the hours: `Europe/Berlin`."""
-    hours: Hours = "mon-fri 09:00-17:00"
+    hours: Hours = OFFICE_HOURS
     """When somebody is there to answer: `mon-fri 09:00-12:00 13:00-17:00; sat 10:00-14:00`, or `24x7`."""
     country: Country | None = None
     """Whose public holidays are closed: `DE`, or `DE-BE` with a part of the country."""

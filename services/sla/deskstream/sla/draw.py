@@ -83,7 +83,7 @@ class _Picture:
     def _windows(self, day: date, start: datetime, end: datetime) -> list[tuple[int, int]]:
         """The open stretches between two instants of a day, in minutes after midnight."""
         midnight = self._bounds(day)[1]
-        found = self.calendar.windows(start, end) if start < end else ()
+        found = self.calendar.windows(start, end)
         return [(self._minute(w.start), 24 * 60 if w.end == midnight else self._minute(w.end)) for w in found]
 
     def _minute(self, instant: datetime) -> int:

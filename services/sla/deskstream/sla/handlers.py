@@ -65,5 +65,6 @@ async def explain(rules: Rules, tx: Tx, asked: ExplainClocks) -> dict[str, Any]:
     return {
         "conversation_id": str(asked.conversation_id),
         "as_of": until.isoformat(),
+        "explained_by": {"calendar": rules.calendar.id, "calendar_version": rules.calendar.version},
         "clocks": [explained(clock, rules.calendar, until) for clock in found],
     }

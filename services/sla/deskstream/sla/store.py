@@ -10,10 +10,11 @@ from pydantic import TypeAdapter
 
 from deskstream.contracts.facts import Stage
 from deskstream.contracts.ids import ConversationId
-from deskstream.contracts.sla import Cause, ClockFacts, Metric
+from deskstream.contracts.sla import Cause, ClockFacts
 from deskstream.messaging import Tx
 from deskstream.sla.domain import Clock, Clocks
 
+# The runner has locked the conversation's head: no row is locked here, most messages change none.
 _LOAD = """
     SELECT conversation_id, ordinal, number, created_at, metric, started_at, target_minutes, warn_at, due_at,
         policy, policy_version, calendar, calendar_version, causes, endings, left_new_to, left_new_at,
@@ -22,7 +23,6 @@ _LOAD = """
     WHERE conversation_id = ANY ($1::uuid[])
         AND NOT settled
     ORDER BY conversation_id, ordinal
-    FOR UPDATE
 """
 
 _READ = """
@@ -104,10 +104,9 @@ def _clock(row: asyncpg.Record) -> Clock:
     return Clock(
         number=row["number"],
         created_at=row["created_at"],
-        # What is stored was checked when it was said.
-        facts=ClockFacts.model_construct(
+        facts=ClockFacts(
             ordinal=row["ordinal"],
-            metric=Metric(row["metric"]),
+            metric=row["metric"],
             started_at=row["started_at"],
             target_minutes=row["target_minutes"],
             warn_at=row["warn_at"],

@@ -110,7 +110,8 @@ class BusinessCalendar:
     def windows(self, start: datetime, end: datetime) -> Iterator[Open]:
         """The open stretches between two instants, in order, the first and the last cut to fit."""
         first, last = _micros(_utc(start)), _micros(_utc(end))
-        for year in range(_utc(start).year, _utc(end).year + 1):
+        years = range(_utc(start).year, _utc(end).year + 1) if first < last else ()
+        for year in years:
             table = self._year(year)
             for at in range(bisect_right(table.closes, first), bisect_left(table.opens, last)):
                 yield Open(_instant(max(table.opens[at], first)), _instant(min(table.closes[at], last)))
