@@ -3,6 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import AwareDatetime
+
 from deskstream.contracts.ids import ConversationId, ReplyId
 from deskstream.contracts.message import Command, Contract, Event
 
@@ -96,5 +98,5 @@ class ExplainClocks(Command, service="sla"):
     """Every clock of a conversation with its segments and the event that began each."""
 
     conversation_id: ConversationId
-    as_of: datetime | None = None
+    as_of: AwareDatetime | None = None
     """Up to when running clocks are counted; now, where it is not given."""
