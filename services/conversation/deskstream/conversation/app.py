@@ -1,0 +1,25 @@
+"""Constructs the service; says what it is before there are any settings."""
+
+from importlib.resources import files
+
+from deskstream.contracts import conversation, crm, ingest, routing, subjects
+from deskstream.conversation import handlers
+from deskstream.conversation.config import OUTBOUND_CHANNELS, Settings
+from deskstream.conversation.domain.messages import Sending
+from deskstream.messaging import Declaration, Service
+
+
+def build(settings: Settings) -> Service:
+    """The running service's parts."""
+    sending = Sending(undo=settings.undo, channels=frozenset(OUTBOUND_CHANNELS))
+    return Service(hears=handlers.HEARS, answers=handlers.answers(sending))
+
+
+SERVICE = Declaration(
+    name="conversation",
+    settings=Settings,
+    build=build,
+    migrations=files("deskstream.conversation") / "migrations",
+    hears=(crm.LANE, conversation.LANE, routing.LANE, ingest.DELIVERY_LANE),
+    says=(conversation.LANE, *(subjects.outbound_lane(channel) for channel in OUTBOUND_CHANNELS)),
+)

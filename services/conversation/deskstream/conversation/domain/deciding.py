@@ -1,0 +1,114 @@
+"""Which decision a message asks for."""
+
+from datetime import datetime
+from typing import assert_never
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.conversation import (
+    Archive,
+    ChangeTags,
+    EndSnooze,
+    EndWait,
+    Hold,
+    Resolve,
+    Review,
+    SetPriority,
+    SetTitle,
+    Share,
+    Snooze,
+    UndoReply,
+)
+from deskstream.contracts.ingest import DeliveryNoted
+from deskstream.conversation.domain import closing, describing, holding, opening, replying, snoozing
+from deskstream.conversation.domain.delivering import note_delivery
+from deskstream.conversation.domain.hearing import hear
+from deskstream.conversation.domain.messages import (
+    Asked,
+    Incoming,
+    Join,
+    Message,
+    SendAgain,
+    Start,
+    TimeCame,
+    WriteNote,
+    WriteReply,
+)
+from deskstream.conversation.domain.state import Conversation, State, Unopened
+from deskstream.conversation.domain.waking import wake
+
+
+def decide(state: State, message: Message, now: datetime) -> list[Event]:
+    """What is said about a message. Raises `Refused` when the rules say no, to commands only."""
+    if isinstance(state, Unopened):
+        return _begin(state, message, now)
+    match message:
+        case Incoming():
+            return hear(state, message, now)
+        case DeliveryNoted():
+            return note_delivery(state, message, now)
+        case TimeCame():
+            return wake(state, now)
+        case Start():
+            return []
+        case _:
+            return _answer(state, message, now)
+
+
+def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:
+    match message:
+        case Incoming():
+            return opening.open_by_message(state, message, now)
+        case Start():
+            return opening.start(state, message, now)
+        case DeliveryNoted() | TimeCame():
+            return []
+        case _:
+            raise Refused("conversation_not_found", "There is no such conversation. Look for it by its number.")
+
+
+def _answer(state: Conversation, asked: Asked, now: datetime) -> list[Event]:
+    match asked:
+        case WriteReply():
+            return replying.write(state, asked, now)
+        case UndoReply():
+            return replying.undo(state, asked.reply_id, now)
+        case SendAgain():
+            return replying.send_again(state, asked, now)
+        case WriteNote() | SetTitle() | Join() | ChangeTags() | SetPriority() | Share():
+            return _describe(state, asked, now)
+        case Snooze():
+            return snoozing.snooze(state, asked, now)
+        case EndSnooze():
+            return snoozing.end_snooze(state, "agent", now)
+        case Hold():
+            return holding.hold(state, asked, now)
+        case EndWait():
+            return holding.end_wait(state, asked, now)
+        case Resolve():
+            return closing.resolve(state, asked, now)
+        case Archive():
+            return closing.archive(state, now)
+        case Review():
+            return closing.review(state, asked, now)
+        case _:
+            assert_never(asked)
+
+
+def _describe(
+    state: Conversation, asked: WriteNote | SetTitle | Join | ChangeTags | SetPriority | Share, now: datetime
+) -> list[Event]:
+    match asked:
+        case WriteNote():
+            return describing.add_note(state, asked, now)
+        case SetTitle():
+            return describing.set_title(state, asked, now)
+        case Join():
+            return describing.join(state, asked, now)
+        case ChangeTags():
+            return describing.change_tags(state, asked, now)
+        case SetPriority():
+            return describing.set_priority(state, asked, now)
+        case Share():
+            return describing.share(state, asked, now)
+        case _:
+            assert_never(asked)

@@ -1,0 +1,146 @@
+"""How an agent answers: checked against what others wrote (C16), queued for its undo time (C17), undone, retried."""
+
+from datetime import datetime
+from typing import Any
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.conversation import ReplyQueued, ReplyWithdrawn, SendReply
+from deskstream.contracts.facts import Reply
+from deskstream.contracts.ids import AgentId, ReplyId
+from deskstream.contracts.inbound import DeliveryState
+from deskstream.conversation.domain import stages
+from deskstream.conversation.domain.changing import changed
+from deskstream.conversation.domain.evolving import in_turn
+from deskstream.conversation.domain.messages import SendAgain, WriteReply
+from deskstream.conversation.domain.releasing import release, release_again
+from deskstream.conversation.domain.remembering import by_others
+from deskstream.conversation.domain.stages import Happening
+from deskstream.conversation.domain.state import QUEUE_LIMIT, Conversation, QueuedReply
+from deskstream.conversation.domain.wording import written
+
+
+def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event]:
+    """Queued, or released at once where nothing can be undone."""
+    asked, author = message.asked, writer_of(message.by)
+    stages.after(Happening.AGENT_REPLIES, state.facts.stage)
+    insist_on_adapter(state.facts.channel, message.sending.channels)
+    _insist_on_drops(state, asked)
+    _insist_on_stored_files(asked)
+    _insist_on_having_seen(state, asked, author)
+    reply = Reply(
+        id=message.reply_id,
+        author=author,
+        text=written(asked.text),
+        signal=asked.signal,
+        asks_solved=asked.asks_solved,
+        attachments=asked.attachments,
+        written_at=now,
+        release_at=now + message.sending.undo,
+    )
+    return leave(state, reply, drops=asked.drops, now=now)
+
+
+def leave(state: Conversation, reply: Reply, *, drops: tuple[str, ...], now: datetime) -> list[Event]:
+    """Out it goes, after its undo time."""
+    if reply.release_at <= now:
+        return release(state, QueuedReply(reply, state.facts.version + 1, drops), now)
+    if len(state.queued) >= QUEUE_LIMIT:
+        sentence = f"{QUEUE_LIMIT} replies wait here to be released already. Try again in a moment."
+        raise Refused("too_many_replies_queued", sentence, limit=QUEUE_LIMIT)
+    facts = state.facts
+    return [
+        ReplyQueued(
+            conversation_id=facts.id,
+            at=now,
+            stage_before=facts.stage,
+            after=changed(facts),
+            reply=reply,
+            drops=drops,
+        )
+    ]
+
+
+def undo(state: Conversation, reply_id: ReplyId, now: datetime) -> list[Event]:
+    """As long as it is here."""
+    for queued in state.queued:
+        if queued.reply.id == reply_id:
+            return [withdrawn(state, queued, now)]
+    if any(delivery.reply_id == reply_id for delivery in state.deliveries):
+        raise Refused("reply_has_left", "The reply was released already and cannot be undone. Write another one.")
+    raise _unknown_reply()
+
+
+def withdraw_all(state: Conversation, now: datetime) -> list[Event]:
+    """Nothing that waits leaves any more."""
+    return in_turn(state, *([lambda then: [withdrawn(then, then.queued[0], now)]] * len(state.queued)))
+
+
+def withdrawn(state: Conversation, queued: QueuedReply, now: datetime) -> Event:
+    """The event that a queued reply leaves no more."""
+    facts = state.facts
+    return ReplyWithdrawn(
+        conversation_id=facts.id, at=now, stage_before=facts.stage, after=changed(facts), reply_id=queued.reply.id
+    )
+
+
+def send_again(state: Conversation, message: SendAgain, now: datetime) -> list[Event]:
+    """A failed reply leaves once more, at once, under an id of its own: reports on the lost one no longer matter."""
+    known = next((d for d in state.deliveries if d.reply_id == message.reply_id), None)
+    if known is None or message.reply is None:
+        raise _unknown_reply()
+    if known.state is not DeliveryState.FAILED:
+        sentence = f"The reply is {known.state}; only a failed one can be sent again."
+        raise Refused("reply_has_not_failed", sentence, state=known.state.value)
+    stages.after(Happening.AGENT_REPLIES, state.facts.stage)
+    return release_again(state, known, message, now)
+
+
+def writer_of(by: AgentId | None) -> AgentId:
+    """Who writes. Raises `Refused` when nobody says."""
+    if not by:
+        raise Refused("author_is_missing", "Nobody is named as the author. Say as which agent you ask.")
+    return by
+
+
+def insist_on_adapter(channel: str, channels: frozenset[str]) -> None:
+    """A reply that no adapter would hear would wait for ever."""
+    if channel not in channels:
+        sentence = f"Nothing sends on the channel {channel}. Answer on one of: {', '.join(sorted(channels))}."
+        raise Refused("channel_sends_nothing", sentence, channel=channel)
+
+
+def _insist_on_drops(state: Conversation, asked: SendReply) -> None:
+    if not asked.drops:
+        return
+    if asked.signal:
+        raise Refused("signal_drops_nothing", "A mere signal changes no stage. Send an answer, or drop it by itself.")
+    names = [wait.name for wait in state.facts.waits]
+    unknown = [name for name in asked.drops if name not in names]
+    if unknown:
+        raise Refused("not_waiting_for", f"It does not wait for {', '.join(unknown)}.", waits=names)
+
+
+def _insist_on_stored_files(asked: SendReply) -> None:
+    for file in asked.attachments:
+        if file.sha256 is None or file.content_base64 is not None:
+            sentence = f"{file.name[:100]} is not stored yet. Upload it first, and name it by its sha256."
+            raise Refused("attachment_is_not_stored", sentence, name=file.name[:100])
+
+
+def _insist_on_having_seen(state: Conversation, asked: SendReply, author: AgentId) -> None:
+    version = state.facts.version
+    if asked.last_seen > version:
+        sentence = f"Nobody can have seen version {asked.last_seen}: the conversation is at {version}."
+        raise Refused("last_seen_is_ahead", sentence, version=version)
+    news = by_others(state.remarks, author, asked.last_seen)
+    if not news or asked.confirm:
+        return
+    shown: list[dict[str, Any]] = [
+        {"version": r.version, "kind": r.kind.value, "author": r.author, "text": r.excerpt} for r in news
+    ]
+    sentence = "Somebody else wrote since you last looked. Read what is new, then confirm or change your reply."
+    raise Refused("newer_messages", sentence, version=version, newer=shown)
+
+
+def _unknown_reply() -> Refused:
+    return Refused("reply_not_found", "There is no such reply here, or it is too long ago.")

@@ -1,0 +1,180 @@
+"""What this service hears and answers."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from deskstream.contracts import Event, ids
+from deskstream.contracts.conversation import (
+    AddNote,
+    AddParticipant,
+    AgentReplied,
+    Archive,
+    ChangeTags,
+    EndSnooze,
+    EndWait,
+    FindConversation,
+    FollowUpNeeded,
+    Hold,
+    NoteAdded,
+    ReplyQueued,
+    Resolve,
+    RetryReply,
+    Review,
+    SendReply,
+    SetPriority,
+    SetTitle,
+    Share,
+    Snooze,
+    StartConversation,
+    UndoReply,
+)
+from deskstream.contracts.crm import SenderIdentified
+from deskstream.contracts.ids import AgentId, ConversationId, NoteId, ReplyId
+from deskstream.contracts.ingest import DeliveryNoted
+from deskstream.contracts.routing import OwnerChosen
+from deskstream.conversation import store
+from deskstream.conversation.domain import Conversation, State, decide, due, evolve
+from deskstream.conversation.domain.messages import (
+    Incoming,
+    Join,
+    Message,
+    SendAgain,
+    Sending,
+    Start,
+    TimeCame,
+    WriteNote,
+    WriteReply,
+)
+from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
+from deskstream.messaging.declare import Answers, Hears
+
+
+def _decide(state: State, message: Message | Due, now: datetime) -> Sequence[Event]:
+    return decide(state, TimeCame() if isinstance(message, Due) else message, now)
+
+
+CONVERSATIONS = Aggregate(
+    name="conversation",
+    load=store.load,
+    save=store.save,
+    decide=_decide,
+    evolve=evolve,
+    due=due,
+    # What opens a conversation comes once and in order; a copy in another replica runs into the messages' key.
+    locks=False,
+)
+
+
+def _of(message: Any) -> ConversationId:
+    named: ConversationId = message.conversation_id
+    return named
+
+
+def _incoming(heard: Heard[SenderIdentified]) -> Incoming:
+    said = heard.data
+    return Incoming(
+        conversation_id=ConversationId(said.thread_id),
+        message=said.message,
+        follow_up_id=_new_conversation(heard),
+        contact=said.contact,
+        account=said.account,
+        workspace=said.workspace,
+    )
+
+
+def _passed_on(heard: Heard[FollowUpNeeded]) -> Incoming:
+    said = heard.data
+    return Incoming(
+        conversation_id=said.follow_up_id,
+        message=said.message,
+        follow_up_id=_new_conversation(heard),
+        passed_on=said,
+    )
+
+
+HEARS: list[Hears] = [
+    On(SenderIdentified, CONVERSATIONS, key=_of, becomes=_incoming),
+    On(FollowUpNeeded, CONVERSATIONS, key=_of, becomes=_passed_on),
+    On(DeliveryNoted, CONVERSATIONS, key=_of),
+    Absorb(OwnerChosen, CONVERSATIONS, key=_of),
+]
+
+
+def answers(sending: Sending) -> list[Answers]:
+    """The commands; `sending` says how replies leave."""
+    return [
+        _answer(StartConversation, becomes=partial(_start, sending)),
+        _answer(SendReply, becomes=partial(_write_reply, sending)),
+        _answer(UndoReply),
+        Answer(RetryReply, CONVERSATIONS, key=_of, resolve=_send_again, result=shown),
+        _answer(AddNote, becomes=_write_note),
+        _answer(SetTitle),
+        _answer(AddParticipant, becomes=_join),
+        _answer(ChangeTags),
+        _answer(SetPriority),
+        _answer(Share),
+        _answer(Snooze),
+        _answer(EndSnooze),
+        _answer(Hold),
+        _answer(EndWait),
+        _answer(Resolve),
+        _answer(Archive),
+        _answer(Review),
+        Query(FindConversation, store.find),
+    ]
+
+
+def shown(state: Conversation, said: Sequence[Event]) -> dict[str, Any]:
+    """What every command is answered: the public state, and the reply or note that was written."""
+    result = {"conversation": state.facts.model_dump(mode="json")}
+    for event in said:
+        if isinstance(event, (ReplyQueued, AgentReplied)):
+            result["reply"] = event.reply.model_dump(mode="json")
+        elif isinstance(event, NoteAdded):
+            result["note"] = event.note.model_dump(mode="json")
+    return result
+
+
+def _answer(kind: type[Any], becomes: Callable[[Heard[Any]], Any] | None = None) -> Answer:
+    return Answer(kind, CONVERSATIONS, key=_of, becomes=becomes, result=shown)
+
+
+def _start(sending: Sending, heard: Heard[StartConversation]) -> Start:
+    return Start(_new_conversation(heard), _new_reply(heard), _agent(heard), heard.data, sending)
+
+
+def _write_reply(sending: Sending, heard: Heard[SendReply]) -> WriteReply:
+    return WriteReply(heard.data.conversation_id, _new_reply(heard), _agent(heard), heard.data, sending)
+
+
+async def _send_again(tx: Tx, heard: Sequence[Heard[RetryReply]], now: datetime) -> list[SendAgain]:
+    found = await store.replies(tx, [one.data for one in heard])
+    return [
+        SendAgain(
+            one.data.conversation_id, one.data.reply_id, delivery_id=_new_reply(one), reply=found.get(one.data.reply_id)
+        )
+        for one in heard
+    ]
+
+
+def _write_note(heard: Heard[AddNote]) -> WriteNote:
+    note_id = NoteId(ids.object_id(heard.id, "note"))
+    return WriteNote(heard.data.conversation_id, note_id, _agent(heard), heard.data)
+
+
+def _join(heard: Heard[AddParticipant]) -> Join:
+    return Join(heard.data.conversation_id, _agent(heard), heard.data)
+
+
+def _new_conversation(heard: Heard[Any]) -> ConversationId:
+    return ConversationId(ids.object_id(heard.id, "conversation"))
+
+
+def _new_reply(heard: Heard[Any]) -> ReplyId:
+    return ReplyId(ids.object_id(heard.id, "reply"))
+
+
+def _agent(heard: Heard[Any]) -> AgentId | None:
+    return AgentId(heard.actor) if heard.actor else None
