@@ -3,10 +3,9 @@
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
-from deskstream.contracts import Event
 from deskstream.contracts.ids import ConversationId, ReplyId
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState, InboundMessage
 
@@ -18,6 +17,9 @@ HARD_BOUNCES: Final = 3
 
 _SAID: Final = {"sender", "title", "text", "quoted", "html", "body_blob", "attachments"}
 _REPORTED: Final = {"failed": DeliveryState.FAILED, "delivered": DeliveryState.DELIVERED}
+
+
+Said: TypeAlias = InboundMessage | DeliveryReported
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Mail:
     kept: int = 0
 
 
-def decide(mail: Mail, asked: AcceptMail, now: datetime) -> list[Event]:
+def decide(mail: Mail, asked: AcceptMail, now: datetime) -> list[Said]:
     """Nothing for a mail that is here already; else the message, and the report that a bounce is."""
     message = asked.message
     print_of_it = fingerprint(message)
@@ -74,13 +76,13 @@ def decide(mail: Mail, asked: AcceptMail, now: datetime) -> list[Event]:
     if mail.accepted:
         changes["external_id"] = f"{message.external_id}#{print_of_it.hex()[:8]}"
         changes["flags"] = (*message.flags, REPEATED)
-    said: list[Event] = [message.model_copy(update=changes)]
+    said: list[Said] = [message.model_copy(update=changes)]
     if asked.bounce is not None and asked.bounce.action in _REPORTED:
         said.append(_report(asked.bounce, message, now))
     return said
 
 
-def evolve(mail: Mail, said: Event) -> Mail:
+def evolve(mail: Mail, said: Said) -> Mail:
     match said:
         case InboundMessage():
             taken = Accepted(said.external_id, fingerprint(said), said.raw_blob or "", said.at)
@@ -94,7 +96,7 @@ def evolve(mail: Mail, said: Event) -> Mail:
 
 def fingerprint(message: InboundMessage) -> bytes:
     """Of what a message says, by whatever route it came."""
-    return hashlib.sha256(message.model_dump_json(include=_SAID).encode()).digest()
+    return hashlib.sha256(message.model_dump_json(include=_SAID, exclude_defaults=True).encode()).digest()
 
 
 def _report(bounce: Bounce, message: InboundMessage, now: datetime) -> DeliveryReported:

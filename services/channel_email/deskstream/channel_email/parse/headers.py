@@ -17,6 +17,7 @@ _END = re.compile(rb"\r?\n\r?\n")
 _NAME = re.compile(rb"[!-9;-~]{1,100}(?=[ \t]*:)")
 # Their nearest entry stands last, so they lose their beginning instead of their end.
 _CUT_AT_THE_FRONT = frozenset({"references"})
+_ADDRESSES = frozenset({"from", "sender", "reply-to", "to", "cc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Headers:
     """Fields in order, names in lower case, values unfolded, at most 4 KiB each and still encoded."""
 
     fields: tuple[tuple[str, bytes], ...] = ()
+    cut: frozenset[str] = frozenset()
+    """Names of fields that were longer."""
 
     def all(self, name: str) -> list[bytes]:
         """Every value of a field."""
@@ -57,11 +60,15 @@ def read_headers(block: bytes) -> Headers:
     if len(block) > MAX_BLOCK_BYTES:
         raise Unreadable("headers_too_long", f"The headers are longer than {MAX_BLOCK_BYTES // 1024} KiB.")
     fields: list[tuple[str, bytes]] = []
-    for name, value in _unfolded(block):
+    cut: set[str] = set()
+    for name, value, size in _unfolded(block):
         if len(fields) == MAX_FIELDS:
             raise Unreadable("too_many_headers", f"There are more than {MAX_FIELDS} header fields.")
-        fields.append((name, value))
-    return Headers(tuple(fields))
+        if size > MAX_VALUE_BYTES:
+            cut.add(name)
+            value = _cut(name, value)
+        fields.append((name, value.strip()))
+    return Headers(tuple(fields), frozenset(cut))
 
 
 def decode_words(value: bytes) -> str:
@@ -83,27 +90,29 @@ def _decode_piece(piece: bytes, charset: str | None) -> str:
     return decode(piece, charset) if charset else piece.decode("raw_unicode_escape", "replace")
 
 
-def _unfolded(block: bytes) -> Iterator[tuple[str, bytes]]:
+def _unfolded(block: bytes) -> Iterator[tuple[str, bytes, int]]:
+    """Name, value without line breaks, and how long it was; of very long ones only what `_cut` may keep."""
     name, pieces, size = "", [b""], 0
     for line in block.split(b"\n"):
         line = line.rstrip(b"\r")
         if line[:1] in (b" ", b"\t"):
             size += len(line)
-            if name in _CUT_AT_THE_FRONT or size <= MAX_VALUE_BYTES:
+            if name in _CUT_AT_THE_FRONT or size - len(line) <= MAX_VALUE_BYTES:
                 pieces.append(line)
-            elif size - len(line) < MAX_VALUE_BYTES:
-                pieces.append(line[: MAX_VALUE_BYTES - size])
             continue
         if name:
-            yield name, _cut(name, b"".join(pieces))
+            yield name, b"".join(pieces), size
         found = _NAME.match(line)
         name = found.group().decode("ascii").lower() if found else ""
         pieces = [line[line.index(b":") + 1 :]] if found else []
         size = sum(map(len, pieces))
     if name:
-        yield name, _cut(name, b"".join(pieces))
+        yield name, b"".join(pieces), size
 
 
 def _cut(name: str, value: bytes) -> bytes:
-    value = value.strip()
-    return value[-MAX_VALUE_BYTES:] if name in _CUT_AT_THE_FRONT else value[:MAX_VALUE_BYTES]
+    if name in _CUT_AT_THE_FRONT:
+        return value[-MAX_VALUE_BYTES:]
+    value = value[:MAX_VALUE_BYTES]
+    # Half an address would be somebody else's.
+    return value.rpartition(b",")[0] if name in _ADDRESSES else value

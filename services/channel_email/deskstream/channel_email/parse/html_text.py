@@ -8,6 +8,7 @@ from deskstream.channel_email.parse.charsets import clean_text
 
 _TOKEN = re.compile(r"<!--|<[/!?]?[a-zA-Z][^<>]*>|<[!?][^<>]*>|[^<]+|<")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_TO_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _SPACE = re.compile(r"[ \t\n\r\f\u00a0]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -26,28 +27,40 @@ def depth(html: str) -> int:
 
 def text_of(html: str) -> str:
     """What a reader sees, block by block; quoted blocks get `> ` in front of each line."""
-    writer = _Writer()
+    writer, skipper = _Writer(), _Skipper(html)
     position = 0
     while token := _TOKEN.match(html, position):
         position = token.end()
-        if token.group() == "<!--":
-            end = html.find("-->", position)
-            position = len(html) if end < 0 else end + 3
-            continue
         tag = _TAG.match(token.group())
-        if tag is None:
+        if token.group() == "<!--":
+            position = skipper.after("-->", position)
+        elif tag is None:
             writer.words(token.group())
         elif not tag[1] and tag[2].lower() in tags.SILENT:
-            position = _after_closing(html, tag[2], position)
+            position = skipper.after(f"</{tag[2].lower()}", position)
         else:
             writer.tag(tag[2].lower(), closing=bool(tag[1]))
     return clean_text(writer.text())
 
 
-def _after_closing(html: str, name: str, position: int) -> int:
-    # Nobody closes it: then it was a stray tag, and what follows is text.
-    found = re.compile(rf"</{name}\b[^<>]*>", re.IGNORECASE).search(html, position)
-    return found.end() if found else position
+class _Skipper:
+    """Finds where something silent ends; what is not there once is not looked for again."""
+
+    def __init__(self, html: str) -> None:
+        # ASCII only, so that every place stays the same.
+        self._html = html.translate(_TO_LOWER)
+        self._missing: set[str] = set()
+
+    def after(self, end: str, position: int) -> int:
+        """Behind `end`, the rest of its tag included; where it was when nobody ends it: then the text goes on."""
+        if end in self._missing:
+            return position
+        found = self._html.find(end, position)
+        if found < 0:
+            self._missing.add(end)
+            return position
+        closed = self._html.find(">", found)
+        return closed + 1 if closed >= 0 else len(self._html)
 
 
 class _Writer:

@@ -5,7 +5,7 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,8 @@ ANSWER_WITHIN = 30.0
 STOP_WITHIN = 2.0
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 TRIES = 2
+
+CHILD = (sys.executable, "-m", "deskstream.channel_email.parse")
 
 _LENGTH = struct.Struct("!I")
 # The child gets no secrets: its environment is empty but for what Python needs.
@@ -50,7 +52,9 @@ class _Lost(Exception):
 class Readers:
     """A few child processes; each reads one mail at a time."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, command: Sequence[str] = CHILD, within: float = ANSWER_WITHIN) -> None:
+        self._command = command
+        self._within = within
         self._free: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
         for _ in range(count):
             self._free.put_nowait(None)
@@ -60,7 +64,7 @@ class Readers:
         """Keeps one child ready from the start, the others from when they are first needed; ends them all."""
         count = self._free.qsize()
         await self._free.get()
-        self._free.put_nowait(await _start())
+        self._free.put_nowait(await _start(self._command))
         try:
             yield self
         finally:
@@ -86,11 +90,11 @@ class Readers:
         answered = False
         try:
             if child is None or child.returncode is not None:
-                child = await _start()
-            answer = await asyncio.wait_for(_ask(child, raw), ANSWER_WITHIN)
+                child = await _start(self._command)
+            answer = await asyncio.wait_for(_ask(child, raw), self._within)
             answered = True
         except TimeoutError as error:
-            raise ReadersBusy(f"no answer within {ANSWER_WITHIN:.0f} s") from error
+            raise ReadersBusy(f"no answer within {self._within:g} s") from error
         finally:
             if not answered:
                 # It may still be writing what nobody waits for any more.
@@ -122,11 +126,9 @@ async def _ask(child: Process, raw: bytes) -> tuple[ParsedMail, tuple[bytes, ...
         raise _Lost(await _end(child)) from error
 
 
-async def _start() -> Process:
+async def _start(command: Sequence[str]) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "deskstream.channel_email.parse",
+        *command,
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,

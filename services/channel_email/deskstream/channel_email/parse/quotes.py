@@ -28,7 +28,7 @@ _HEADER = re.compile(
     ),
     re.MULTILINE | re.IGNORECASE,
 )
-_RULE = re.compile(r"[_-]{10,}")
+_RULE = re.compile(r"[_-]{10,}|-{5,}[^-]{1,60}-{5,}|(?:Begin forwarded message|Anfang der weitergeleiteten Nachricht):")
 
 
 class Folded(NamedTuple):
@@ -96,7 +96,7 @@ def _first_header(seen: list[str]) -> _Span | None:
 
 
 def _with_rule(seen: list[str], first: int) -> int:
-    """Outlook draws a line above its header."""
+    """Programs draw a line above their header."""
     above = next((at for at in range(first - 1, max(first - 4, -1), -1) if seen[at]), None)
     return above if above is not None and _RULE.fullmatch(seen[above]) else first
 

@@ -41,6 +41,8 @@ _MARKS = frozenset(
         "x-failed-recipients",
     }
 )
+_FOR_MACHINES = frozenset({"message/delivery-status", "message/disposition-notification"})
+_SHOWN = frozenset({"from", "to", "cc", "subject"})
 _WAY_INDEPENDENT = ("from", "to", "cc", "date", "subject", "message-id")
 
 
@@ -79,7 +81,7 @@ def read_mail(raw: bytes) -> ReadMail:
             quoted=folded.quoted,
             html=html,
             files=files,
-            flags=(*problems, *ignored),
+            flags=(*problems, *ignored, *(["header_cut"] if headers.cut & _SHOWN else [])),
             report=read_report(root),
             forwarded=_forwarded(root, body.text),
         ),
@@ -88,6 +90,7 @@ def read_mail(raw: bytes) -> ReadMail:
 
 
 def _files(parts: list[Part]) -> tuple[tuple[File, ...], tuple[bytes, ...], tuple[str, ...]]:
+    parts = [part for part in parts if part.media_type not in _FOR_MACHINES]
     kept = [part for part in parts if part.media_type != "application/ms-tnef"]
     contents = tuple(part.content() for part in kept)
     if any(len(content) > MAX_FILE_BYTES for content in contents):

@@ -13,7 +13,6 @@ from deskstream.channel_email.compose import Composed, NotAnAddress, compose, na
 from deskstream.channel_email.domain import refusal
 from deskstream.channel_email.parse.names import clean_name
 from deskstream.channel_email.rules import Rules
-from deskstream.contracts import Event
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Outcome, Running, SendFailed
@@ -80,7 +79,7 @@ class MailProvider:
         name = name_of(message, self._rules)
         return name if await self._way.has(name) else None
 
-    def report(self, message: OutboundMessage, outcome: Outcome) -> Event:
+    def report(self, message: OutboundMessage, outcome: Outcome) -> DeliveryReported:
         return DeliveryReported(
             channel=message.channel,
             inbox=message.inbox,

@@ -163,8 +163,13 @@ class _Session(SMTP):
         except TimeoutError:
             await self.push(NOT_NOW)
             return
+        over = False
         try:
             async with asyncio.timeout(MAIL_WITHIN_S):
                 await super().smtp_DATA(arg)
+            over = True
         finally:
             self._room.leave(self)
+            if not over:
+                # aiosmtpd keeps the envelope of a mail that failed; the next one would be told that it is nested.
+                self.envelope = self._create_envelope()

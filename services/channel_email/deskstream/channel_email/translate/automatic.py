@@ -1,9 +1,12 @@
 """Whether a person wrote it: RFC 3834 and what mail programs do instead."""
 
+import re
+
 from deskstream.channel_email.parse.parsed import ParsedMail
 from deskstream.channel_email.rules import Rules
 from deskstream.contracts.inbound import Automatic, AutomaticKind
 
+_KEYWORD = re.compile(r"[a-z-]{1,60}")
 _ANSWERS_BY_THEMSELVES = ("x-autoreply", "x-auto-reply", "x-autorespond")
 _PRECEDENCE = {
     "auto_reply": AutomaticKind.AUTO_REPLY,
@@ -46,10 +49,10 @@ def _bounce(mail: ParsedMail) -> Automatic | None:
 
 
 def _answer(mail: ParsedMail) -> Automatic | None:
-    submitted = mail.marks.get("auto-submitted", "no").partition(";")[0].strip().lower()
-    if submitted != "no":
-        kind = AutomaticKind.AUTO_REPLY if submitted == "auto-replied" else AutomaticKind.GENERATED
-        return _automatic(kind, f"Auto-Submitted: {submitted[:60]}")
+    submitted = _KEYWORD.match(mail.marks.get("auto-submitted", "no").lower())
+    if submitted and submitted.group() != "no":
+        kind = AutomaticKind.AUTO_REPLY if submitted.group() == "auto-replied" else AutomaticKind.GENERATED
+        return _automatic(kind, f"Auto-Submitted: {submitted.group()}")
     for name in _ANSWERS_BY_THEMSELVES:
         if mail.marks.get(name, "no").lower() != "no":
             return _automatic(AutomaticKind.AUTO_REPLY, name.title())
