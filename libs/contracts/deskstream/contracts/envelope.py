@@ -6,7 +6,7 @@ Source: CloudEvents 1.0.2, JSON format §2.4, extensions `sequence`, `traceparen
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -72,7 +72,7 @@ def encode(event: Event, stamp: Stamp) -> str:
     actor = "" if stamp.actor is None else f'"actor":{_quoted(stamp.actor)},'
     trace = "" if stamp.traceparent is None else f'"traceparent":{_quoted(stamp.traceparent)},'
     return (
-        f'{{"specversion":"1.0","id":"{stamp.id}","source":"/{event.lane().replace(".", "/")}",'
+        f'{{"specversion":"1.0","id":"{stamp.id}","source":{_source(event.lane())},'
         f'"type":"{_type_of(type(event))}","subject":{_quoted(event.key())},"time":"{stamp.at.isoformat()}",'
         f'"datacontenttype":"application/json","sequence":"{stamp.sequence}",'
         f'"correlationid":"{stamp.correlation}","causationid":"{stamp.causation}",{actor}{trace}"data":{data}}}'
@@ -98,6 +98,11 @@ def _reader(kind: type[Event]) -> TypeAdapter[Any]:
 @cache
 def _type_of(kind: type[Event]) -> str:
     return event_type(kind)
+
+
+@lru_cache(maxsize=1000)
+def _source(lane: str) -> str:
+    return _quoted(f"/{lane.replace('.', '/')}")
 
 
 _text: TypeAdapter[str] = TypeAdapter(str)
