@@ -1,92 +1,21 @@
 import asyncio
 import json
 import random
-from dataclasses import dataclass, field
-from itertools import count
-from typing import Any
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
-from deskstream.contracts import Answered, Command, Event
-from deskstream.contracts.envelope import Stamp, encode, event_type
 from deskstream.contracts.facts import Priority, Stage
 from deskstream.contracts.routing import (
     Claim,
-    Explain,
     HandOver,
-    ListAgents,
-    ListRules,
     NextUp,
     RemoveRule,
     SaveAgent,
     SaveRule,
     SaveTeam,
 )
-from deskstream.messaging.batch import Batch
-from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.item import Item, Source
-from deskstream.messaging.wiring import Wiring
-from deskstream.routing.app import SERVICE, build
-from deskstream.routing.config import Settings
-from deskstream.routing.store import asking
-
-
-@dataclass
-class Replicas:
-    """Routing's handlers on a real database, batch by batch, as the runner would have them."""
-
-    pool: Any
-    batch: Batch
-    sequences: dict[UUID, int] = field(default_factory=dict)
-    numbers: Any = field(default_factory=count)
-
-    def heard(self, said: Event) -> Item:
-        key = UUID(said.key())
-        self.sequences[key] = self.sequences.get(key, 0) + 1
-        stamp = Stamp(uuid4(), self.sequences[key], uuid4(), uuid4(), None, said.at)
-        return Item(
-            Source.STREAM, said.lane(), said.key(), stamp.sequence, event_type(said), said.subject(),
-            encode(said, stamp).encode(), id=stamp.id,
-        )  # fmt: skip
-
-    def asked(self, command: Command, actor: str | None = None) -> Item:
-        key = f"key {next(self.numbers)}"
-        name = type(command).__name__
-        return Item(
-            Source.COMMAND, "commands", key, 0, name, name, b"", actor=actor, idempotency_key=key, asked=command,
-            future=asyncio.get_running_loop().create_future(),
-        )  # fmt: skip
-
-    async def run(self, *items: Item) -> list[Answered]:
-        async with self.pool.acquire() as connection, connection.transaction():
-            done = await self.batch.run(connection, items, ())
-        return [Answered.model_validate_json(answer) for _, answer in done.answers]
-
-    async def hear(self, *said: Event) -> None:
-        await self.run(*map(self.heard, said))
-
-    async def ask(self, *commands: Command, actor: str | None = None) -> list[Answered]:
-        return await self.run(*(self.asked(command, actor) for command in commands))
-
-    async def owners(self) -> dict[int, str | None]:
-        rows = await self.pool.fetch("SELECT number, owner FROM assignments ORDER BY number")
-        return {row["number"]: row["owner"] for row in rows}
-
-    async def said(self, kind: str) -> list[dict[str, Any]]:
-        rows = await self.pool.fetch(
-            "SELECT body FROM journal WHERE type = $1 ORDER BY id", f"deskstream.routing.{kind}"
-        )
-        return [json.loads(row["body"])["data"] for row in rows]
-
-
-@pytest_asyncio.fixture
-async def replicas(pool_for):
-    service = build(Settings())
-    wiring = Wiring(SERVICE.name, tuple(service.hears), tuple(service.answers))
-    return Replicas(await pool_for("routing"), Batch(wiring, FailPoints("routing")))
 
 
 async def loads_do_not_drift(pool):
@@ -330,50 +259,3 @@ async def test_a_message_that_fails_undoes_its_batch_and_the_floor_with_it(repli
     await replicas.run(items[0])
     assert await replicas.owners() == {1: "anna"}
     await loads_do_not_drift(replicas.pool)
-
-
-async def test_r7_every_decision_can_be_explained(replicas, says, id_named):
-    await replicas.ask(*(SaveAgent(agent=agent, name=agent.title()) for agent in ("anna", "bruno", "carla")))
-    await replicas.ask(SaveRule(name="Refunds", words=("refund",), owner="anna"))
-    await replicas.hear(says.opened("case", text="A refund!", account={"default_owner": "bruno"}))
-    await replicas.ask(HandOver(conversation_id=id_named("case"), to="carla", reason="French"), actor="anna")
-    explained = await asking.explain(replicas.pool, Explain(number=1))
-    assert [decision["cause"] for decision in explained["decisions"]] == ["handed_over", "keyword_rule"]
-    assert (explained["owner"], explained["handoffs"], explained["left_out"]) == ("carla", 1, 0)
-    assert len(await replicas.said("owner_chosen")) == len(explained["decisions"])
-
-
-@pytest.mark.parametrize(
-    ("agent", "why"),
-    [
-        pytest.param("anna", "anna is the owner: Anna is named by rule “Refunds”.", id="why me?"),
-        pytest.param(
-            "bruno",
-            "bruno was passed over: is default owner of Acme, but keyword_rule comes first.",
-            id="why not Bruno?",
-        ),
-        pytest.param(
-            "carla",
-            "carla was no candidate: keyword_rule:Refunds decided, and names nobody like that.",
-            id="why not her?",
-        ),
-    ],
-)
-async def test_r7_why(replicas, says, agent, why):
-    await replicas.ask(*(SaveAgent(agent=agent, name=agent.title()) for agent in ("anna", "bruno", "carla")))
-    await replicas.ask(SaveRule(name="Refunds", words=("refund",), owner="anna"))
-    await replicas.hear(says.opened("case", text="A refund!", account={"default_owner": "bruno"}))
-    assert (await asking.explain(replicas.pool, Explain(number=1, agent=agent)))["why"] == why
-
-
-async def test_lists(replicas, says):
-    await replicas.ask(SaveAgent(agent="anna", capacity=1), SaveAgent(agent="bruno", capacity=0))
-    await replicas.hear(says.opened("one"), says.opened("two"))
-    await replicas.ask(*(SaveRule(name=f"rule {n}", position=9 - n, team="support") for n in range(5)))
-    listed = await asking.list_agents(replicas.pool, ListAgents())
-    assert [(agent["id"], agent["load"], agent["capacity"]) for agent in listed["agents"]] == [
-        ("anna", 1, 1), ("bruno", 0, 0),
-    ]  # fmt: skip
-    assert listed["teams"] == [{"team": "support", "structure": "chaos", "waiting": 1}]
-    rules = await asking.list_rules(replicas.pool, ListRules(skip=1, limit=2))
-    assert ([rule["name"] for rule in rules["rules"]], rules["count"]) == (["rule 3", "rule 2"], 5)

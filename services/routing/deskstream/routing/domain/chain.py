@@ -12,7 +12,7 @@ from deskstream.routing.domain.floor import Assignment, Floor
 from deskstream.routing.domain.messages import RulesTried
 from deskstream.routing.domain.priority import priority_of
 from deskstream.routing.domain.record import Pick, Trail, names, obstacle
-from deskstream.routing.domain.team import compare, members
+from deskstream.routing.domain.team import choose_member, compare, ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _by_structure(floor: Floor, case: Case, trail: Trail) -> Pick:
     ahead = sum(other.team == team and other.conversation_id != me for other in floor.waiting.values())
     if ahead:
         return _behind(floor, trail, team, ahead)
-    best = compare(floor, trail, team, case.assignment.weight)
+    best = choose_member(floor, trail, team, case.assignment.weight)
     if best is None:
         return _queued(trail, team, f"nobody of {team} is free")
     trail.decided(Cause.TEAM_STRUCTURE, f"{best.name} carries least of those of {team} who are free")
@@ -135,8 +135,10 @@ def _by_structure(floor: Floor, case: Case, trail: Trail) -> Pick:
 
 def _behind(floor: Floor, trail: Trail, team: TeamId, ahead: int) -> Pick:
     more = " or more" if team in floor.overflowing else ""
-    for agent in members(floor, team):
-        trail.passed_over(agent.id, obstacle(agent, 1) or "is free for those who wait already")
+    for agent in floor.agents.values():
+        if agent.team == team and agent.takes(1):
+            trail.passed_over(agent.id, "is free for those who wait already")
+    compare(trail, ranked(floor, team, 1), 1)
     return _queued(trail, team, f"{ahead}{more} wait in the queue of {team} already")
 
 

@@ -66,7 +66,7 @@ def _told(floor: Floor, told: Told, now: datetime) -> list[OwnerChosen]:
     said = told.said
     case = floor.assignments[said.conversation_id]
     if case.owner is None and (author := _answered_by(said)):
-        return [pick_up(floor, case, said.after, author, now)]
+        return [pick_up(floor, said.after, author, now)]
     if not _needs_owner(floor, case, said):
         return []
     tried = told.rules.tried_on(Seen(said.after, case.held or text_of(getattr(said, "message", None))))

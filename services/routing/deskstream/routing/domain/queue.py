@@ -5,10 +5,10 @@ from datetime import datetime
 from deskstream.contracts.ids import TeamId
 from deskstream.contracts.routing import Cause, OwnerChosen
 from deskstream.routing.domain.choosing import choose
-from deskstream.routing.domain.floor import WINDOW, Agent, Assignment, Floor, order
+from deskstream.routing.domain.floor import WINDOW, Assignment, Floor, order
 from deskstream.routing.domain.hearing import evolve
 from deskstream.routing.domain.record import Pick, Trail
-from deskstream.routing.domain.team import compare, free_teams, least_loaded
+from deskstream.routing.domain.team import choose_member, free_teams
 
 
 def next_up(floor: Floor, team: TeamId) -> Assignment | None:
@@ -35,21 +35,23 @@ def unfinished(floor: Floor) -> bool:
 
 def _assign_next(floor: Floor, now: datetime) -> OwnerChosen | None:
     for team in sorted(free_teams(floor)):
-        head, agent = next_up(floor, team), least_loaded(floor, team)
-        if head is not None and agent is not None and agent.takes(head.weight):
-            return _assigned(floor, head, agent, now)
+        head = next_up(floor, team)
+        if head is not None and (chosen := _assign(floor, team, head, now)):
+            return chosen
     return None
 
 
-def _assigned(floor: Floor, head: Assignment, agent: Agent, now: datetime) -> OwnerChosen:
+def _assign(floor: Floor, team: TeamId, head: Assignment, now: datetime) -> OwnerChosen | None:
     trail = Trail()
-    trail.inputs = {
-        "team": agent.team,
-        "priority": head.priority,
+    agent = choose_member(floor, trail, team, head.weight)
+    if agent is None:
+        return None
+    trail.inputs |= {
+        "team": team,
+        "priority": head.priority.value,
         "waiting_since": head.since.isoformat(),
-        "waiting": str(sum(waiting.team == agent.team for waiting in floor.waiting.values())),
+        "waiting": str(sum(waiting.team == team for waiting in floor.waiting.values())),
     }
-    trail.decided(Cause.CAPACITY_FREED, f"first in the queue of {agent.team}: by priority, then waiting longest")
-    compare(floor, trail, agent.team, head.weight)
-    reason = f"{agent.name} of {agent.team} has capacity again, and this was next in the queue."
-    return choose(head, Pick(Cause.CAPACITY_FREED, agent.id, agent.team, reason), trail, now)
+    trail.decided(Cause.CAPACITY_FREED, f"first in the queue of {team}: by priority, then waiting longest")
+    reason = f"{agent.name} of {team} has capacity again, and this was next in the queue."
+    return choose(head, Pick(Cause.CAPACITY_FREED, agent.id, team, reason), trail, now)

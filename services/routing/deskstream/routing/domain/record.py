@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from deskstream.contracts.ids import AgentId, TeamId
-from deskstream.contracts.routing import Candidate, Cause, DecisionRecord, StepTried
+from deskstream.contracts.routing import Availability, Candidate, Cause, DecisionRecord, StepTried
 from deskstream.routing.domain.floor import Agent
 
-CANDIDATES_KEPT = 100
-"""Of a larger team the least loaded ones, so that a record stays far below the largest message."""
+LINES_KEPT = 8192
+"""Lines of records that a process keeps to use again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,10 @@ class Trail:
     def record(self) -> DecisionRecord:
         """The chosen one first."""
         people = sorted(self.candidates.values(), key=lambda person: not person.chosen)
-        if len(people) > CANDIDATES_KEPT:
-            left_out = len(people) - CANDIDATES_KEPT
-            self.inputs["candidates_left_out"] = f"{left_out}, each away, full or with more to carry"
         return DecisionRecord.model_construct(
             inputs=self.inputs,
             steps=tuple(self.steps),
-            candidates=tuple(people[:CANDIDATES_KEPT]),
+            candidates=tuple(people),
             rules_version=self.rules_version,
         )
 
@@ -66,9 +64,9 @@ def obstacle(agent: Agent | None, weight: int) -> str | None:
         return "is not known to routing"
     if agent.takes(weight):
         return None
-    if agent.load + weight > agent.capacity:
-        return f"is full: carries {agent.load} of {agent.capacity}"
-    return f"is {agent.availability.replace('_', ' ')}"
+    if agent.availability is not Availability.AVAILABLE:
+        return f"is {agent.availability.replace('_', ' ')}"
+    return f"is full: carries {agent.load} of {agent.capacity}"
 
 
 def names(agents: Mapping[AgentId, Agent], agent: AgentId) -> str:
@@ -84,7 +82,9 @@ def listed(words: Iterable[str], at_most: int = 8) -> str:
     return ", ".join(every[:at_most]) + more
 
 
-# Built from our own values on the hottest path: checking them again would cost more than finding them.
+# Built from our own values on the hottest path: checking them once more would cost more than finding them. Most steps
+# say word for word what they said of the conversation before.
+@lru_cache(maxsize=LINES_KEPT)
 def step_tried(name: str, matched: bool, why: str) -> StepTried:
     return StepTried.model_construct(name=name, matched=matched, why=why)
 

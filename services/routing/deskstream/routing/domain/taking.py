@@ -1,6 +1,7 @@
 """What people decide themselves: claim, hand over, next up, and the first reply that picks a conversation up."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from deskstream.contracts import Refused
 from deskstream.contracts.facts import ConversationFacts, Stage
@@ -15,6 +16,13 @@ from deskstream.routing.domain.record import Pick, Trail, names
 OUT_OF_REACH = frozenset({Stage.SUSPENDED, Stage.ARCHIVED})
 
 
+class Because(NamedTuple):
+    """Which decision of a person, in their words."""
+
+    cause: Cause
+    reason: str
+
+
 def claim(floor: Floor, asked: Claim, now: datetime) -> OwnerChosen:
     """Takes what nobody owns."""
     case = _reachable(floor, asked.conversation_id)
@@ -25,7 +33,7 @@ def claim(floor: Floor, asked: Claim, now: datetime) -> OwnerChosen:
             f"CONV-{case.number} is {names(floor.agents, case.owner)}'s. Ask for a hand-over instead.",
             owner=case.owner,
         )
-    return _taken(case, agent, Cause.CLAIMED, f"{agent.name} claimed it.", now)
+    return _taken(case, agent, Because(Cause.CLAIMED, f"{agent.name} claimed it."), now)
 
 
 def hand_over(floor: Floor, asked: HandOver, actor: AgentId | None, now: datetime) -> OwnerChosen:
@@ -35,7 +43,7 @@ def hand_over(floor: Floor, asked: HandOver, actor: AgentId | None, now: datetim
     if case.owner == agent.id:
         raise Refused("already_theirs", f"CONV-{case.number} is {agent.name}'s already.", owner=agent.id)
     by = f"{names(floor.agents, actor)} handed it over" if actor else "It was handed over"
-    return _taken(case, agent, Cause.HANDED_OVER, f"{by} to {agent.name}: {asked.reason}", now)
+    return _taken(case, agent, Because(Cause.HANDED_OVER, f"{by} to {agent.name}: {asked.reason}"), now)
 
 
 def take_next(floor: Floor, asked: NextUp, now: datetime) -> OwnerChosen:
@@ -45,13 +53,14 @@ def take_next(floor: Floor, asked: NextUp, now: datetime) -> OwnerChosen:
     if case is None:
         raise Refused("nothing_waits", f"Nothing waits in the queue of {agent.team}.", team=agent.team)
     _able(floor, asked.agent, case.weight)
-    return _taken(case, agent, Cause.NEXT_UP, f"{agent.name} asked for the next, and this was first in the queue.", now)
+    why = f"{agent.name} asked for the next, and this was first in the queue."
+    return _taken(case, agent, Because(Cause.NEXT_UP, why), now)
 
 
-def pick_up(floor: Floor, case: Assignment, facts: ConversationFacts, author: AgentId, now: datetime) -> OwnerChosen:
+def pick_up(floor: Floor, facts: ConversationFacts, author: AgentId, now: datetime) -> OwnerChosen:
     """The first public reply to an unowned conversation. It has happened, so neither load nor absence stands against
     it; also not that routing was never told of this agent."""
-    agent = floor.agents.get(author)
+    case, agent = floor.assignments[facts.id], floor.agents.get(author)
     trail = Trail()
     priority = case.priority if case.routed else priority_of(facts, case.choice, None, floor.policy).priority
     trail.inputs = {"stage": facts.stage.value, "load": _load(agent)}
@@ -63,7 +72,7 @@ def pick_up(floor: Floor, case: Assignment, facts: ConversationFacts, author: Ag
     return choose(case, pick, trail, now, priority=priority)
 
 
-def _taken(case: Assignment, agent: Agent, cause: Cause, reason: str, now: datetime) -> OwnerChosen:
+def _taken(case: Assignment, agent: Agent, because: Because, now: datetime) -> OwnerChosen:
     trail = Trail()
     trail.inputs = {
         "stage": case.stage.value,
@@ -71,11 +80,11 @@ def _taken(case: Assignment, agent: Agent, cause: Cause, reason: str, now: datet
         "load": _load(agent),
         "waiting_since": case.since.isoformat(),
     }
-    trail.decided(cause, reason)
-    trail.chose(agent.id, reason)
+    trail.decided(because.cause, because.reason)
+    trail.chose(agent.id, because.reason)
     if case.owner is not None:
         trail.passed_over(case.owner, "had it before")
-    return choose(case, Pick(cause, agent.id, agent.team, reason), trail, now)
+    return choose(case, Pick(because.cause, agent.id, agent.team, because.reason), trail, now)
 
 
 def _load(agent: Agent | None) -> str:

@@ -30,6 +30,7 @@ class Ready(NamedTuple):
     facts: RuleFacts
     checks: tuple[Check, ...]
     matched: StepTried
+    outrun: StepTried
 
 
 class CompiledRules:
@@ -90,13 +91,10 @@ class CompiledRules:
         for place in [*range(min(RECORDED, len(self._rules))), *further]:
             rule = self._rules[place]
             reason = reasons.get(place) if place in reasons else rule.checks[0].failed
-            yield reason or (rule.matched if place == matched[0] else self._second(rule, self._rules[matched[0]]))
+            yield reason or (rule.matched if place == matched[0] else rule.outrun)
         more = len(self._rules) - min(RECORDED, len(self._rules)) - len(further)
         if more:
             yield step_tried("keyword_rules", False, f"{more} more were tried and decided nothing")
-
-    def _second(self, rule: Ready, winner: Ready) -> StepTried:
-        return step_tried(rule.matched.name, False, f"it matches too, but “{winner.facts.name}” comes first")
 
 
 def _ready(rule: RuleFacts) -> Ready:
@@ -115,7 +113,8 @@ def _ready(rule: RuleFacts) -> Ready:
         for about, values, why in conditions
         if (allowed := frozenset(values))
     )
-    return Ready(rule, checks, step_tried(name, True, _why_matched(checks)))
+    outrun = step_tried(name, False, "it matches too, but another one comes first")
+    return Ready(rule, checks, step_tried(name, True, _why_matched(checks)), outrun)
 
 
 def _why_matched(checks: Sequence[Check]) -> str:
