@@ -37,7 +37,7 @@ async def test_g3_where_a_contact_belongs(crm, saves, account, workspace, togeth
     named = await ids_of(crm)
     asked = [SaveContact(**{"email": "zoe@acme.com"} | save) for save in saves]
     answers = await crm.ask(*asked) if together else [answer for one in asked for answer in await crm.ask(one)]
-    assert (named[answers[-1]["account_id"]], named[answers[-1]["workspace_id"]]) == (account, workspace)
+    assert (named[answers[-1]["given_account_id"]], named[answers[-1]["workspace_id"]]) == (account, workspace)
 
 
 async def test_the_event_names_the_account_it_belongs_to_now(crm):

@@ -68,7 +68,7 @@ def contact_saved(saved: Contact, said: Sequence[Event]) -> dict[str, Any]:
         "name": saved.name or saved.email,
         "email": saved.email,
         "phone": saved.phone,
-        "account_id": str(saved.account_id) if saved.account_id else None,
+        "given_account_id": str(saved.account_id) if saved.account_id else None,
         "workspace_id": str(saved.workspace_id) if saved.workspace_id else None,
     }
 

@@ -10,6 +10,7 @@ from deskstream.contracts import Refused
 from deskstream.contracts.crm import FindAccount, SaveAccount, SaveContact
 from deskstream.contracts.ids import AccountId, ContactId, WorkspaceId, object_id
 from deskstream.crm.domain import Account, AccountWish, ContactWish
+from deskstream.crm.domain.account import check
 from deskstream.crm.domain.contact import Organisations
 from deskstream.crm.domain.names import clean_name, name_key
 from deskstream.crm.domain.sender import Kept
@@ -78,6 +79,7 @@ def _account_wish(rules: AddressRules, heard: Heard[SaveAccount]) -> AccountWish
         workspace_ids=tuple(WorkspaceId(object_id(heard.id, "workspace", n)) for n in range(len(asked.workspaces))),
     )
     try:
+        check(asked)
         return replace(wish, domains=tuple(rules.company_domain(domain) for domain in asked.domains))
     except Refused as problem:
         return replace(wish, problem=problem)

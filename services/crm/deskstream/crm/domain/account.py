@@ -36,7 +36,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountWish:
-    """What is asked for, its domains as they are compared. `problem` is what looking them up brought to light."""
+    """What is asked for, its domains as they are compared. `problem` is what is wrong with it, whatever the account."""
 
     account_id: AccountId
     asked: SaveAccount
@@ -51,7 +51,8 @@ class AccountWish:
 
 def decide(account: Account, wish: AccountWish, now: datetime) -> list[AccountSaved]:
     """Nothing, if everything asked for is so already."""
-    _check(wish)
+    if wish.problem is not None:
+        raise wish.problem
     saved = AccountSaved(
         at=now,
         account_id=account.id,
@@ -65,6 +66,15 @@ def decide(account: Account, wish: AccountWish, now: datetime) -> list[AccountSa
 
 def evolve(account: Account, event: AccountSaved) -> Account:
     return Account(account.id, event.number, event.account, event.domains, event.workspaces)
+
+
+def check(asked: SaveAccount) -> None:
+    """Raises `Refused` for what no account may be, whichever it is."""
+    check_name(asked.name, "account")
+    for workspace in asked.workspaces:
+        check_name(workspace, "workspace")
+    for owner in (asked.default_owner or "", *asked.workspace_owners.values()):
+        check_owner(owner)
 
 
 def check_owner(handle: str) -> None:
@@ -81,17 +91,6 @@ def check_name(name: str, of: str) -> None:
     """Raises `Refused` for a name of which nothing is left to see."""
     if not clean_name(name):
         raise Refused("invalid_name", f"The name of the {of} is empty: give it one that can be read.")
-
-
-def _check(wish: AccountWish) -> None:
-    if wish.problem is not None:
-        raise wish.problem
-    asked = wish.asked
-    check_name(asked.name, "account")
-    for workspace in asked.workspaces:
-        check_name(workspace, "workspace")
-    for owner in (asked.default_owner or "", *asked.workspace_owners.values()):
-        check_owner(owner)
 
 
 def _facts(account: Account, asked: SaveAccount) -> AccountFacts:
