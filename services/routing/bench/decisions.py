@@ -1,4 +1,4 @@
-"""What a decision costs: `python services/routing/bench/decisions.py` prints microseconds of CPU; nothing is asserted."""
+"""What a decision costs, in microseconds of CPU: `python services/routing/bench/decisions.py`. Asserts nothing."""
 
 import random
 import sys

@@ -21,7 +21,7 @@ async def test_r7_every_decision_can_be_explained(replicas, says, id_named):
         pytest.param("anna", "anna is the owner: Anna is named by rule “Refunds”.", id="why me?"),
         pytest.param(
             "bruno",
-            "bruno was passed over: is default owner of Acme, but keyword_rule comes first.",
+            "bruno was passed over: is default owner of Acme, but the keyword rule decided before.",
             id="why not Bruno?",
         ),
         pytest.param(

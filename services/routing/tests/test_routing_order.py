@@ -153,6 +153,15 @@ def test_r2_a_persons_choice_is_kept_when_it_is_routed_again(desk):
     assert (chosen.priority, chosen.record.inputs["priority"]) == (Priority.URGENT, "urgent: a person chose it")
 
 
+def test_r2_what_a_rule_set_stays_when_it_is_routed_again(desk):
+    desk.with_rules({"name": "Outage", "words": ("down",), "priority": "urgent"}).agent("anna")
+    desk.opens("case", text="All is down")
+    desk.hear(desk.says.resolved("case"))
+    desk.agent("anna", availability="away")
+    [chosen] = desk.hear(desk.says.customer_replied("case"))
+    assert (chosen.cause, chosen.priority) == (Cause.TEAM_QUEUE, Priority.URGENT)
+
+
 def test_r2_a_choice_made_before_the_review_is_kept(desk):
     desk.opens("case", stage="suspended")
     desk.hear(desk.says.priority_changed("case", Priority.URGENT))
@@ -177,12 +186,12 @@ def test_why_anna_why_not_bruno(desk):
         ("keyword_rule:Also refunds", False, "it matches too, but another one comes first"),
         ("keyword_rule", True, "Anna is named by rule “Refunds”"),
         ("workspace_default", False, "the contact belongs to no workspace"),
-        ("account_default", False, "not tried: keyword_rule decided"),
-        ("team_structure", False, "not tried: keyword_rule decided"),
+        ("account_default", False, "not tried: the keyword rule decided"),
+        ("team_structure", False, "not tried: the keyword rule decided"),
     ]
     assert {person.agent: person.why for person in chosen.record.candidates} == {
         "anna": "is named by rule “Refunds”",
-        "bruno": "is default owner of Acme, but keyword_rule comes first",
+        "bruno": "is default owner of Acme, but the keyword rule decided before",
     }
     assert chosen.record.rules_version == 1
 

@@ -160,11 +160,19 @@ def test_r5_away_does_not_lose_what_was_not_closed(desk):
     assert desk.hear(desk.says.customer_replied("case")) == []
 
 
-def test_r5_what_nobody_owned_when_it_was_closed_is_routed_when_reopened(desk):
+def test_r5_what_nobody_owned_when_it_was_closed_waits_again_when_reopened(desk):
     desk.opens("case")
     desk.hear(desk.says.resolved("case"))
     assert desk.agent("anna") == []
-    assert told(desk.hear(desk.says.customer_replied("case"))) == [(Cause.TEAM_STRUCTURE, "anna")]
+    assert told(desk.hear(desk.says.customer_replied("case"))) == [(Cause.CAPACITY_FREED, "anna")]
+
+
+def test_spam_that_was_none_after_all_waits_in_its_rules_queue_again(desk):
+    desk.with_rules({"name": "Invoices", "words": ("invoice",), "team": "billing"})
+    desk.opens("case", text="My invoice")
+    desk.hear(desk.says.reviewed("case", "spam"))
+    assert desk.agent("bruno", team="billing") == []
+    assert told(desk.hear(desk.says.reviewed("case", "valid"))) == [(Cause.CAPACITY_FREED, "bruno")]
 
 
 def test_r5_handoffs_are_counted_with_their_reason_and_nobody_to_person_is_none(desk, claim, hand_over):

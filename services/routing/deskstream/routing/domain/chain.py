@@ -11,7 +11,7 @@ from deskstream.routing.domain.choosing import choose
 from deskstream.routing.domain.floor import Assignment, Floor
 from deskstream.routing.domain.messages import RulesTried
 from deskstream.routing.domain.priority import priority_of
-from deskstream.routing.domain.record import Pick, Trail, names, obstacle
+from deskstream.routing.domain.record import Pick, Trail, names, obstacle, worded
 from deskstream.routing.domain.team import choose_member, compare, ranked
 
 
@@ -38,7 +38,7 @@ class Step:
 
 def route(floor: Floor, case: Case, now: datetime) -> OwnerChosen:
     """Chooses the owner, or the queue, with the whole record."""
-    priority, why = priority_of(case.facts, case.assignment.choice, case.tried.winner, floor.policy)
+    priority, why = priority_of(case.facts, case.assignment, case.tried.winner, floor.policy)
     trail = Trail(rules_version=case.tried.version)
     trail.inputs = _inputs(case)
     trail.inputs["priority"] = f"{priority}: {why}"
@@ -56,7 +56,7 @@ def _pick(floor: Floor, case: Case, trail: Trail) -> Pick:
             _skip(trail, step, found.cause)
     if found is None:
         return _by_structure(floor, case, trail)
-    trail.missed(Cause.TEAM_STRUCTURE, f"not tried: {found.cause} decided")
+    trail.missed(Cause.TEAM_STRUCTURE, f"not tried: the {worded(found.cause)} decided")
     return found
 
 
@@ -114,16 +114,15 @@ def _try(floor: Floor, weight: int, trail: Trail, step: Step) -> Pick | None:
 
 
 def _skip(trail: Trail, step: Step, decided: Cause) -> None:
-    trail.missed(step.cause, f"not tried: {decided} decided" if step.agent or step.barred else step.why)
+    trail.missed(step.cause, f"not tried: the {worded(decided)} decided" if step.agent or step.barred else step.why)
     if step.agent is not None:
-        trail.passed_over(step.agent, f"{step.why}, but {decided} comes first")
+        trail.passed_over(step.agent, f"{step.why}, but the {worded(decided)} decided before")
 
 
 def _by_structure(floor: Floor, case: Case, trail: Trail) -> Pick:
     rule = case.tried.winner
     team = rule.team if rule is not None and rule.team is not None else floor.policy.team
-    me = case.assignment.conversation_id
-    ahead = sum(other.team == team and other.conversation_id != me for other in floor.waiting.values())
+    ahead = sum(waiting.team == team for waiting in floor.waiting.values())
     if ahead:
         return _behind(floor, trail, team, ahead)
     best = choose_member(floor, trail, team, case.assignment.weight)

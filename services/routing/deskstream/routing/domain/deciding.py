@@ -81,7 +81,8 @@ def _needs_owner(floor: Floor, case: Assignment, said: ConversationEvent) -> boo
     if case.stage not in OURS_TO_ANSWER or _just_started(said):
         return False
     if case.owner is None:
-        return not case.routed or said.stage_before not in OURS_TO_ANSWER
+        # Decided before, it stands in its team's queue again by itself.
+        return not case.routed
     owner = floor.agents.get(case.owner)
     return said.stage_before is Stage.RESOLVED and owner is not None and owner.gone
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from deskstream.contracts.facts import AccountFacts, AccountStage, ConversationFacts, Priority
 from deskstream.contracts.routing import RuleFacts
-from deskstream.routing.domain.floor import BY_RANK, RANKS, Policy
+from deskstream.routing.domain.floor import BY_RANK, RANKS, Assignment, Policy
 
 
 class Ranked(NamedTuple):
@@ -12,10 +12,12 @@ class Ranked(NamedTuple):
     why: str
 
 
-def priority_of(facts: ConversationFacts, choice: Priority | None, rule: RuleFacts | None, policy: Policy) -> Ranked:
+def priority_of(facts: ConversationFacts, known: Assignment, rule: RuleFacts | None, policy: Policy) -> Ranked:
     """The priority and where it comes from."""
-    if choice is not None:
-        return Ranked(choice, "a person chose it")
+    if known.choice is not None:
+        return Ranked(known.choice, "a person chose it")
+    if known.routed:
+        return Ranked(known.priority, "set when it was first routed")
     if rule is not None and rule.priority is not None:
         return Ranked(rule.priority, f"keyword rule “{rule.name}” sets it")
     if facts.account is None:

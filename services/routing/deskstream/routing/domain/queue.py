@@ -53,5 +53,5 @@ def _assign(floor: Floor, team: TeamId, head: Assignment, now: datetime) -> Owne
         "waiting": str(sum(waiting.team == team for waiting in floor.waiting.values())),
     }
     trail.decided(Cause.CAPACITY_FREED, f"first in the queue of {team}: by priority, then waiting longest")
-    reason = f"{agent.name} of {team} has capacity again, and this was next in the queue."
+    reason = f"{agent.name} of {team} has capacity, and this was next in the queue."
     return choose(head, Pick(Cause.CAPACITY_FREED, agent.id, team, reason), trail, now)

@@ -65,8 +65,13 @@ def obstacle(agent: Agent | None, weight: int) -> str | None:
     if agent.takes(weight):
         return None
     if agent.availability is not Availability.AVAILABLE:
-        return f"is {agent.availability.replace('_', ' ')}"
+        return f"is {worded(agent.availability)}"
     return f"is full: carries {agent.load} of {agent.capacity}"
+
+
+def worded(slug: str) -> str:
+    """`off_shift` as a sentence says it."""
+    return slug.replace("_", " ")
 
 
 def names(agents: Mapping[AgentId, Agent], agent: AgentId) -> str:

@@ -11,7 +11,7 @@ from deskstream.routing.domain.choosing import choose
 from deskstream.routing.domain.floor import Agent, Assignment, Floor
 from deskstream.routing.domain.priority import priority_of
 from deskstream.routing.domain.queue import next_up
-from deskstream.routing.domain.record import Pick, Trail, names
+from deskstream.routing.domain.record import Pick, Trail, names, worded
 
 OUT_OF_REACH = frozenset({Stage.SUSPENDED, Stage.ARCHIVED})
 
@@ -62,7 +62,7 @@ def pick_up(floor: Floor, facts: ConversationFacts, author: AgentId, now: dateti
     it; also not that routing was never told of this agent."""
     case, agent = floor.assignments[facts.id], floor.agents.get(author)
     trail = Trail()
-    priority = case.priority if case.routed else priority_of(facts, case.choice, None, floor.policy).priority
+    priority = priority_of(facts, case, None, floor.policy).priority
     trail.inputs = {"stage": facts.stage.value, "load": _load(agent)}
     name = names(floor.agents, author)
     trail.decided(Cause.FIRST_REPLY, f"{name} was the first to answer, and nobody owned it")
@@ -108,8 +108,8 @@ def _able(floor: Floor, who: AgentId, weight: int) -> Agent:
     if agent is None:
         raise Refused("unknown_agent", "Routing knows no such agent. Save the agent first.", agent=who)
     if agent.gone:
-        words = agent.availability.value.replace("_", " ")
-        raise Refused("agent_away", f"{agent.name} is {words}. Change the availability first.", agent=agent.id)
+        state = worded(agent.availability)
+        raise Refused("agent_away", f"{agent.name} is {state}. Change the availability first.", agent=agent.id)
     if agent.load + weight > agent.capacity:
         raise Refused(
             "over_capacity",
