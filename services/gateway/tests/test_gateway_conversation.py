@@ -165,19 +165,22 @@ async def test_a_long_one_is_read_page_by_page_and_each_reply_knows_what_became_
 @pytest.mark.parametrize(
     "named",
     [
-        pytest.param("CONV-2", id="a number that nothing has"),
         pytest.param("CONV-99999999999999999999999", id="a number that nothing can have"),
         pytest.param("CONV-0x1", id="no number"),
-        pytest.param(str(uuid4()), id="an id that nothing has"),
         pytest.param("nonsense", id="nothing"),
         pytest.param("%00", id="a NUL"),
         pytest.param("..%2f..%2fetc%2fpasswd", id="a path"),
     ],
 )
-async def test_what_is_not_there_is_404(hear, story, api, named):
-    await hear(story(1).opened(), story(3).owned())
-    answer = await api.get(f"/api/conversations/{named}")
+async def test_what_cannot_be_is_404(door, named):
+    answer = await door.get(f"/api/conversations/{named}")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_what_is_not_there_is_404_the_same(hear, story, api):
+    await hear(story(1).opened())
+    answers = [await api.get(f"/api/conversations/{named}") for named in ("CONV-2", uuid4())]
+    assert [answer.json()["code"] for answer in answers] == ["unknown_conversation"] * 2
 
 
 async def test_what_only_routing_knows_is_not_there_yet(hear, story, api):

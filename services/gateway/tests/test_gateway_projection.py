@@ -95,6 +95,7 @@ def cut(draw, told):
     return batches
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives=st.lists(st.lists(st.sampled_from(sorted(LIVES)), max_size=8), min_size=1, max_size=3), data=st.data())
 async def test_batches_repeats_and_order_between_lanes_change_nothing(pool, hear, story, lives, data):

@@ -13,7 +13,7 @@ from deskstream.gateway.api.caller import caller
 from deskstream.gateway.api.problems import HttpProblem
 from deskstream.gateway.api.room import Room, room
 from deskstream.gateway.store import conversations
-from deskstream.gateway.store.reading import moment
+from deskstream.gateway.store.reading import PATIENCE, moment
 from deskstream.gateway.views.shown import ConversationPage, conversation_page
 from deskstream.messaging import Running
 
@@ -39,7 +39,7 @@ async def conversation_id(running: Running, named: str) -> ConversationId:
     Raises `HttpProblem` 404 for a number that nothing was heard of and for a text that names nothing.
     """
     if by_number := _NAME.fullmatch(named):
-        async with running.pool.acquire() as tx:
+        async with running.pool.acquire(timeout=PATIENCE) as tx:
             found = await conversations.id_of(tx, int(by_number[1]))
     else:
         found = _uuid(named)

@@ -17,6 +17,9 @@ _BEGIN = """
         (SELECT COALESCE(max(id), 0) FROM feed) AS as_of
 """
 
+PATIENCE = 5.0
+"""Seconds that a request waits for a connection; then it is told to come again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -30,7 +33,10 @@ class Moment:
 @asynccontextmanager
 async def moment(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[Moment]:
     """Opens a snapshot in which nothing can be written."""
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+    async with (
+        pool.acquire(timeout=PATIENCE) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
         row = await connection.fetchrow(_BEGIN)
         assert row is not None
         yield Moment(connection, row["now"], row["as_of"])

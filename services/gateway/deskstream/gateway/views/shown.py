@@ -1,6 +1,5 @@
 """What the API shows: a row of the list, a whole conversation; each made from what the store read."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -18,16 +17,26 @@ from deskstream.gateway import domain
 from deskstream.gateway.domain import PRIORITIES, Button, ClockState, EntryKind, Recorded, button, clock_state, urgency
 
 
-class Clock(ClockFacts):
-    """One clock as it stands at the time of reading."""
+class Stop(Contract):
+    """How a clock ended; nothing of it while it runs."""
 
-    state: ClockState
     outcome: Outcome | None = None
     stopped_at: datetime | None = None
     business_minutes: float | None = None
-    """Used until it was stopped; None while it runs."""
     calendar_minutes: float | None = None
     calendar_minutes_from_creation: float | None = None
+
+
+class KeptClock(Stop):
+    """The last event of a clock, as the inbox keeps it."""
+
+    clock: ClockFacts
+
+
+class Clock(ClockFacts, Stop):
+    """One clock as it stands at the time of reading."""
+
+    state: ClockState
 
 
 class Assignment(Contract):
@@ -147,7 +156,7 @@ def conversation_page(
 def _fields(row: asyncpg.Record, now: datetime) -> dict[str, Any]:
     facts = ConversationFacts.model_validate_json(row["facts"])
     priority = PRIORITIES[row["priority"]]
-    clocks = [_clock(json.loads(kept), now) for kept in (row["first_clock"], row["next_clock"]) if kept]
+    clocks = [_clock(kept, now) for kept in (row["first_clock"], row["next_clock"]) if kept]
     due_at = min((clock.due_at for clock in clocks if clock.outcome is None), default=None)
     label = button(facts.stage)
     latest = {
@@ -165,10 +174,10 @@ def _fields(row: asyncpg.Record, now: datetime) -> dict[str, Any]:
     return facts.__dict__ | latest
 
 
-def _clock(said: dict[str, Any], now: datetime) -> Clock:
-    facts = ClockFacts.model_validate(said.pop("clock"))
-    outcome = Outcome(said["outcome"]) if "outcome" in said else None
-    return Clock.model_validate(facts.__dict__ | said | {"state": clock_state(facts, outcome, now)})
+def _clock(text: str, now: datetime) -> Clock:
+    kept = KeptClock.model_validate_json(text)
+    stop = {name: value for name, value in kept.__dict__.items() if name != "clock"}
+    return Clock.model_construct(**kept.clock.__dict__, **stop, state=clock_state(kept.clock, kept.outcome, now))
 
 
 def _decision(recorded: Recorded) -> Decision:
