@@ -55,20 +55,20 @@ class Readers:
     def __init__(self, count: int, *, command: Sequence[str] = CHILD, within: float = ANSWER_WITHIN) -> None:
         self._command = command
         self._within = within
+        self._count = count
         self._free: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
-        for _ in range(count):
-            self._free.put_nowait(None)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Readers"]:
-        """Keeps one child ready from the start, the others from when they are first needed; ends them all."""
-        count = self._free.qsize()
-        await self._free.get()
-        self._free.put_nowait(await _start(self._command))
+        """Starts them all, so that the first mail waits for none; ends them all."""
+        started = 0
         try:
+            while started < self._count:
+                self._free.put_nowait(await _start(self._command))
+                started += 1
             yield self
         finally:
-            for _ in range(count):
+            for _ in range(started):
                 await _end(await self._free.get())
 
     async def read(self, raw: bytes) -> tuple[ParsedMail, tuple[bytes, ...]]:
