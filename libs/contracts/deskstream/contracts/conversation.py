@@ -185,7 +185,7 @@ class SendReply(ConversationCommand):
     """Send although somebody else wrote in between."""
     signal: bool = False
     asks_solved: bool = False
-    drops: tuple[str, ...] = ()
+    drops: tuple[str, ...] = Field((), max_length=20)
     """Names of waits that this answer drops; dropping the last one ends the hold."""
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
 
@@ -223,7 +223,7 @@ class SetPriority(ConversationCommand):
 
 
 class Share(ConversationCommand):
-    agent: AgentId
+    agent: AgentId = Field(pattern=r"^[a-z0-9_-]{1,64}$")
 
 
 class Snooze(ConversationCommand):
@@ -268,5 +268,5 @@ class Review(ConversationCommand):
 class FindConversation(Command, service="conversation"):
     """The conversation of a number or an id, with its public state."""
 
-    number: int | None = None
+    number: int | None = Field(None, ge=1, le=2**53)
     conversation_id: UUID | None = None
