@@ -309,6 +309,14 @@ def test_nobody_can_have_seen_the_future():
         pytest.param({"text": "😀" * 9000}, "text_is_too_long", id="more bytes than a message holds"),
         pytest.param({"by": None}, "author_is_missing", id="from nobody"),
         pytest.param({"by": ""}, "author_is_missing", id="from an empty name"),
+        pytest.param({"by": "a" * 65}, "author_is_missing", id="from an endless name"),
+        pytest.param({"by": "anna\nbcc"}, "author_is_missing", id="from a name with a line break"),
+        pytest.param({"text": 'a"\n' * 10_000}, "reply_is_too_large", id="a text that grows when it is quoted"),
+        pytest.param(
+            {"attachments": tuple(Attachment(name="😀" * 998, size=1, sha256="a" * 64) for _ in range(20))},
+            "reply_is_too_large",
+            id="with files whose names fill a message",
+        ),
         pytest.param({"drops": ("TKT-9",)}, "not_waiting_for", id="dropping what is not waited for"),
         pytest.param({"drops": ("TKT-9",), "signal": True}, "signal_drops_nothing", id="a signal that drops something"),
         pytest.param(

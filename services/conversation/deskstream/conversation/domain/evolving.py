@@ -61,40 +61,38 @@ def in_turn(state: Conversation, *steps: Callable[[Conversation], Sequence[Event
 
 
 def _evolve(state: Conversation, event: Event) -> Conversation:
+    if isinstance(event, OwnerChosen):
+        return _owned(state, event)
+    if not isinstance(event, ConversationEvent):
+        return state
+    after = _told(state, event)
+    return _keeping_waits(state, after, event) if state.facts.waits or state.once_awaited else after
+
+
+def _told(state: Conversation, event: ConversationEvent) -> Conversation:
     match event:
         case CustomerReplied():
-            after = _heard(state, event, event.message, event.by)
-        case OwnerChosen():
-            return _owned(state, event)
+            return _heard(state, event, event.message, event.by)
         case AgentReplied():
-            after = _released(state, event)
+            return _released(state, event)
         case ReplyQueued():
-            after = _queued(state, event)
+            return _queued(state, event)
         case ReplyWithdrawn():
-            after = _withdrawn(state, event)
+            return _withdrawn(state, event)
         case DeliveryChanged():
-            after = _reported(state, event)
+            return _reported(state, event)
         case AutomaticMessageFiled():
-            message = event.message
-            filed = Filed(event.after.version, message.id, MessageKind.AUTOMATIC, event.at, message)
-            after = replace(state, facts=event.after, filed=(*state.filed, filed))
+            return replace(state, facts=event.after, filed=(*state.filed, _automatic(event, event.message)))
         case NoteAdded():
-            after = _noted(state, event)
+            return _noted(state, event)
         case ParticipantAdded():
-            after = replace(state, facts=event.after, participants=people.added(state.participants, event.participant))
+            return replace(state, facts=event.after, participants=people.added(state.participants, event.participant))
         case PriorityChanged():
-            after = replace(state, facts=event.after, priority_by_hand=True)
+            return replace(state, facts=event.after, priority_by_hand=True)
         case FollowUpNeeded():
-            after = replace(state, facts=event.after, follow_up=event.follow_up_id)
-        case ConversationEvent():
-            after = replace(state, facts=event.after)
+            return replace(state, facts=event.after, follow_up=event.follow_up_id)
         case _:
-            return state
-    if after.facts.waits is not state.facts.waits and (state.facts.waits or state.once_awaited):
-        return _keeping_waits(state, after, event)
-    if isinstance(event, WaitEnded):
-        return _keeping_waits(state, after, event)
-    return after
+            return replace(state, facts=event.after)
 
 
 def _opened(event: ConversationOpened) -> Conversation:
@@ -106,8 +104,12 @@ def _opened(event: ConversationOpened) -> Conversation:
     if message is None:
         return state
     if message.automatic is not None:
-        return replace(state, filed=(Filed(after.version, message.id, MessageKind.AUTOMATIC, event.at, message),))
+        return replace(state, filed=(_automatic(event, message),))
     return _heard(state, event, message, people.who_wrote(state, message, None))
+
+
+def _automatic(event: ConversationEvent, message: ReceivedMessage) -> Filed:
+    return Filed(event.after.version, message.id, MessageKind.AUTOMATIC, heard_at(message, event.at), message)
 
 
 def _heard(
@@ -221,8 +223,7 @@ def _noted(state: Conversation, event: NoteAdded) -> Conversation:
 
 def _keeping_waits(state: Conversation, after: Conversation, event: Event) -> Conversation:
     """What it stopped waiting for without seeing it through may still complete."""
-    waits = after.facts.waits
     over = event.wait if isinstance(event, WaitEnded) and event.how in ("completed", "cancelled") else None
-    left = dict.fromkeys((*state.once_awaited, *state.facts.waits))
-    once = tuple(wait for wait in left if wait not in waits and wait != over)
+    known = dict.fromkeys((*state.once_awaited, *state.facts.waits))
+    once = tuple(wait for wait in known if wait not in after.facts.waits and wait != over)
     return replace(after, once_awaited=once[-ONCE_AWAITED_LIMIT:])

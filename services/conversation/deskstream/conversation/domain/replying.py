@@ -1,7 +1,7 @@
 """How an agent answers: checked against what others wrote (C16), queued for its undo time (C17), undone, retried."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.conversation import ReplyQueued, ReplyWithdrawn, SendReply
@@ -17,6 +17,10 @@ from deskstream.conversation.domain.remembering import by_others
 from deskstream.conversation.domain.stages import Happening
 from deskstream.conversation.domain.state import QUEUE_LIMIT, Conversation, QueuedReply
 from deskstream.conversation.domain.wording import written
+
+AUTHOR_LIMIT: Final = 64
+REPLY_LIMIT: Final = 48 * 1024
+"""Bytes of a reply in an event, files' names and escapes included; what else travels with it needs room, too."""
 
 
 def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event]:
@@ -41,7 +45,11 @@ def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event
 
 
 def leave(state: Conversation, reply: Reply, *, drops: tuple[str, ...], now: datetime) -> list[Event]:
-    """Out it goes, after its undo time."""
+    """Out it goes, after its undo time. Raises `Refused` when no message would hold it."""
+    size = len(reply.model_dump_json().encode())
+    if size > REPLY_LIMIT:
+        sentence = f"The reply takes {size} bytes; {REPLY_LIMIT} fit. Shorten it, or attach fewer files."
+        raise Refused("reply_is_too_large", sentence, size=size, limit=REPLY_LIMIT)
     if reply.release_at <= now:
         return release(state, QueuedReply(reply, state.facts.version + 1, drops), now)
     if len(state.queued) >= QUEUE_LIMIT:
@@ -96,9 +104,10 @@ def send_again(state: Conversation, message: SendAgain, now: datetime) -> list[E
 
 
 def writer_of(by: AgentId | None) -> AgentId:
-    """Who writes. Raises `Refused` when nobody says."""
-    if not by:
-        raise Refused("author_is_missing", "Nobody is named as the author. Say as which agent you ask.")
+    """Who writes. Raises `Refused` when nobody says, or not in the way agents are named."""
+    if not by or len(by) > AUTHOR_LIMIT or not by.isprintable():
+        sentence = f"No author is named. Say as which agent you ask: a handle of up to {AUTHOR_LIMIT} characters."
+        raise Refused("author_is_missing", sentence)
     return by
 
 
