@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from deskstream.messaging import Declaration, Project, Service
+from deskstream.contracts import Command, Event
+from deskstream.messaging import Aggregate, Answer, Declaration, Project, Service
 from deskstream.messaging.topology import provision, topology
 from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
@@ -110,3 +111,48 @@ async def test_a_reader_that_was_away_catches_up_without_reading_anything_twice(
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
         await asyncio.sleep(0.3)
         assert services["summing"].runner.applied == 0
+
+
+class Register(Command, service="registry"):
+    who: str
+    name: str
+
+
+class Registered(Event, lane="events.registry", key="who"):
+    who: str
+    name: str
+
+
+async def test_two_items_of_a_batch_that_collide_hold_up_nobody_else(database, nats_url):
+    async def load(tx, keys):
+        return dict.fromkeys(keys, "")
+
+    async def save(tx, names):
+        await tx.executemany("INSERT INTO names (name) VALUES ($1)", [(name,) for name in names])
+
+    def decide(state, asked, now):
+        return [Registered(at=now, who=asked.who, name=asked.name)]
+
+    registry = Declaration(
+        name="registry",
+        settings=NoSettings,
+        build=lambda settings: Service(
+            hears=(),
+            answers=[
+                Answer(
+                    Register,
+                    Aggregate("names", load, save, decide, lambda state, event: event.name),
+                    key=lambda asked: asked.who,
+                )
+            ],
+        ),
+        migrations=MIGRATIONS,
+        says=("events.registry",),
+    )
+    async with desk([registry], database, nats_url) as services:
+        service = services["registry"]
+        await service.pool.execute("CREATE TABLE names (name text UNIQUE)")
+        asks = [Register(who=f"w{n}", name="same" if n < 2 else f"name{n}") for n in range(20)]
+        answers = await asyncio.gather(*(service.call(ask) for ask in asks))
+        assert sorted(answer.ok for answer in answers) == [False] + [True] * 19
+        assert [answer.error.code for answer in answers if not answer.ok] == ["internal_error"]

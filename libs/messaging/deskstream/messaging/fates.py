@@ -42,6 +42,12 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (*_TRANSIENT, Raced))
 
 
+def concerns_one(error: BaseException) -> bool:
+    """Whether a transient error that does not pass is about one item of the batch, not about the world: two items of
+    one batch that make the same object collide every time, and pass one after the other."""
+    return isinstance(error, asyncpg.UniqueViolationError)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a message failed: what an operator reads, and where."""

@@ -16,7 +16,7 @@ from deskstream.contracts import Answered, Problem
 from deskstream.messaging import asked, waiting
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.failpoints import FailPoints
-from deskstream.messaging.fates import MAX_TRIES, is_transient
+from deskstream.messaging.fates import MAX_TRIES, concerns_one, is_transient
 from deskstream.messaging.frames import ACK, answer_frame, write
 from deskstream.messaging.item import Item
 from deskstream.messaging.publishing import Publisher
@@ -128,7 +128,7 @@ class Runner:
                 if is_transient(error) and attempt < AT_ONCE - 1:
                     await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
                     continue
-                if is_transient(error):
+                if is_transient(error) and not concerns_one(error):
                     await self._give_back(items, error)
                     return
                 log.warning("batch_runs_one_by_one", size=len(items), reason=repr(error))
@@ -142,11 +142,13 @@ class Runner:
                 await self._transact([item], alone=True)
                 return
             except Exception as error:
-                if not is_transient(error):
+                last = attempt == AT_ONCE - 1
+                if not is_transient(error) or (last and concerns_one(error)):
                     await self._settle_failure(item, error)
                     return
-                if attempt == AT_ONCE - 1:
+                if last:
                     await self._give_back([item], error)
+                    return
                 await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
 
     async def _settle_failure(self, item: Item, error: Exception) -> None:

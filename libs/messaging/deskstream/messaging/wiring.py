@@ -22,7 +22,8 @@ class Wiring:
             self._hear(hear)
         for answer in answers:
             self._answer(answer)
-        self.resolves = any(isinstance(h, On) and h.resolve for heard in self.hears.values() for h in heard)
+        looking_up = [*(h for heard in self.hears.values() for h in heard), *self.answers.values()]
+        self.resolves = any(isinstance(handler, (On, Answer)) and handler.resolve for handler in looking_up)
 
     def _hear(self, hear: Hears) -> None:
         for kind in hear.kinds if isinstance(hear, Project) else (hear.kind,):
