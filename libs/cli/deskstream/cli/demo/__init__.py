@@ -1,0 +1,1 @@
+"""`deskstream demo`: real mails through real servers, told as a story."""
