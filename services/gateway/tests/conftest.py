@@ -27,7 +27,7 @@ from deskstream.contracts.inbound import Identity
 from deskstream.contracts.routing import Cause, DecisionRecord, OwnerChosen
 from deskstream.contracts.sla import ClockFacts, ClockStarted, ClockStopped, Metric, Outcome
 from deskstream.gateway.api.application import application
-from deskstream.gateway.api.room import Room
+from deskstream.gateway.api.context import Context
 from deskstream.gateway.config import Settings
 from deskstream.gateway.handlers import project
 from deskstream.gateway.live import LiveFeed
@@ -192,7 +192,7 @@ def service(pool) -> Service:
 async def client_of(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, as anna."""
     live = LiveFeed(service.pool, every=0.01, heartbeat=0.2, most=10)
-    app = application(Room(service, live, TOKEN.encode()))
+    app = application(Context(service, live, TOKEN.encode()))
     headers = {"Authorization": f"Bearer {TOKEN}", "X-Agent": "anna"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import json
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import asyncpg
+import structlog
 
 from deskstream.gateway.store import feed
 from deskstream.gateway.store.feed import WINDOW, Wanted
@@ -22,7 +22,7 @@ BACKLOG = 64
 _UNWELL = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _PAUSE = 1.0
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class TooManyListeners(Exception):
@@ -118,7 +118,7 @@ class LiveFeed:
             async for chunk in self._from_now_on(wanted, end):
                 yield chunk
         except _UNWELL as error:
-            _log.warning("a live stream ends, the database is away: %s", error)
+            log.warning("live_stream_ended", reason=f"{type(error).__name__}: {error}")
         finally:
             self._streams -= 1
 
@@ -175,7 +175,7 @@ class LiveFeed:
             try:
                 whole = await self._read_on()
             except _UNWELL as error:
-                _log.warning("the live feed cannot be read, trying again: %s", error)
+                log.warning("live_feed_unread", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_PAUSE)
                 continue
             if not whole:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 
 from deskstream.gateway.api.application import application
-from deskstream.gateway.api.room import Room
+from deskstream.gateway.api.context import Context
 from deskstream.gateway.config import Settings
 from deskstream.gateway.live import LiveFeed
 from deskstream.messaging import Background, Running
@@ -38,7 +38,7 @@ def http(settings: Settings) -> Background:
     @contextlib.asynccontextmanager
     async def serve(running: Running) -> AsyncIterator[None]:
         live = LiveFeed(running.pool, every=settings.feed_every, heartbeat=settings.heartbeat, most=settings.listeners)
-        here = Room(running, live, settings.token.get_secret_value().encode())
+        here = Context(running, live, settings.token.get_secret_value().encode())
         # Bound here: uvicorn would end the process when the address is taken.
         listening = socket.create_server(settings.address, family=_family(settings), backlog=512)
         # Streams end first: the server waits for what is under way, and they never end by themselves.
@@ -52,7 +52,7 @@ def _family(settings: Settings) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in settings.address[0] else socket.AF_INET
 
 
-def _server(here: Room, settings: Settings) -> Server:
+def _server(here: Context, settings: Settings) -> Server:
     return Server(
         uvicorn.Config(
             application(here),

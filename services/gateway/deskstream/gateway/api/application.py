@@ -10,9 +10,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deskstream.gateway.api import commands, lists, pages, stream
+from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.documents import schemas_of
 from deskstream.gateway.api.problems import MEDIA_TYPE, ProblemDetails, add_problems
-from deskstream.gateway.api.room import Room, room
 
 _HEADERS = {
     # What agents see is theirs alone, and never a page or a script of its own.
@@ -37,7 +37,7 @@ class Headers:
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def application(here: Room) -> FastAPI:
+def application(here: Context) -> FastAPI:
     """The application around what it works with."""
     # The documentation pages that come with FastAPI load their scripts from elsewhere; the document itself suffices.
     app = FastAPI(
@@ -48,7 +48,7 @@ def application(here: Room) -> FastAPI:
         openapi_url="/api/openapi.json",
         redirect_slashes=False,
     )
-    app.state.room = here
+    app.state.context = here
     app.add_middleware(Headers)
     add_problems(app)
     app.add_api_route("/api/health", health, methods=["GET"], summary="Whether this process can answer")
@@ -58,7 +58,7 @@ def application(here: Room) -> FastAPI:
     return app
 
 
-async def health(here: Annotated[Room, Depends(room)]) -> Response:
+async def health(here: Annotated[Context, Depends(context)]) -> Response:
     """Asks the database; when that does not answer, this answers 503."""
     async with here.running.pool.acquire(timeout=2) as tx:
         await tx.fetchval("SELECT 1", timeout=2)

@@ -10,8 +10,8 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from deskstream.contracts.ids import AgentId
+from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.problems import HttpProblem
-from deskstream.gateway.api.room import Room, room
 
 _AGENT = re.compile(r"[a-z0-9_-]{1,64}")
 
@@ -31,7 +31,7 @@ _agent = APIKeyHeader(name="X-Agent", auto_error=False, description="The agent i
 
 def caller(
     request: Request,
-    here: Annotated[Room, Depends(room)],
+    here: Annotated[Context, Depends(context)],
     bearer: Annotated[object, Depends(_bearer)],
     agent: Annotated[object, Depends(_agent)],
 ) -> Caller:

@@ -16,10 +16,10 @@ from deskstream.contracts.ids import AgentId
 from deskstream.contracts.inbound import MESSAGE_LIMIT
 from deskstream.contracts.sla import ExplainClocks
 from deskstream.gateway.api.caller import Caller, author, caller
+from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.documents import asked, document, schema_of
 from deskstream.gateway.api.pages import Named, conversation_id
 from deskstream.gateway.api.problems import HttpProblem
-from deskstream.gateway.api.room import Room, room
 from deskstream.gateway.api.statuses import status_of
 from deskstream.messaging import Running
 
@@ -104,7 +104,7 @@ class Asking:
     """A request for a command: who asks, with which key, and where the answer comes from."""
 
     request: Request
-    here: Annotated[Room, Depends(room)]
+    here: Annotated[Context, Depends(context)]
     agent: Annotated[AgentId, Depends(author)]
     key: Annotated[str, Depends(idempotency_key)]
 
@@ -147,7 +147,7 @@ for _offer in OFFERS:
 
 @router.get("/api/conversations/{conversation}/clocks", summary="Why is this due then: every segment of every clock")
 async def explain_clocks(
-    conversation: Named, here: Annotated[Room, Depends(room)], found: Annotated[Caller, Depends(caller)]
+    conversation: Named, here: Annotated[Context, Depends(context)], found: Annotated[Caller, Depends(caller)]
 ) -> Response:
     """Asked of the SLA service, which computes it from the events."""
     wanted = ExplainClocks(conversation_id=await conversation_id(here.running, conversation))

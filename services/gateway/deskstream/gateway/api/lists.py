@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from deskstream.contracts.facts import Kind, Priority, Stage
 from deskstream.contracts.inbound import ChannelName, InboxName
 from deskstream.gateway.api.caller import caller
+from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.cursors import Cursors
 from deskstream.gateway.api.problems import HttpProblem
-from deskstream.gateway.api.room import Room, room
 from deskstream.gateway.store import lists
 from deskstream.gateway.store.lists import Filters, Sort
 from deskstream.gateway.store.reading import moment
@@ -56,7 +56,9 @@ class ListQuery(BaseModel):
 
 
 @router.get("/api/conversations", response_model=InboxPage, summary="The inbox, a page at a time")
-async def list_conversations(query: Annotated[ListQuery, Query()], here: Annotated[Room, Depends(room)]) -> Response:
+async def list_conversations(
+    query: Annotated[ListQuery, Query()], here: Annotated[Context, Depends(context)]
+) -> Response:
     """Pages follow each other by place: nothing is shown twice or left out where the order itself does not change.
 
     What moves meanwhile is heard on the live stream from `as_of` on.

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deskstream.contracts.ids import ConversationId
 from deskstream.gateway.api.caller import caller
+from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.problems import HttpProblem
-from deskstream.gateway.api.room import Room, room
 from deskstream.gateway.store import conversations
 from deskstream.gateway.store.reading import PATIENCE, moment
 from deskstream.gateway.views.shown import ConversationPage, conversation_page
@@ -66,7 +66,7 @@ def _uuid(text: str) -> UUID | None:
     summary="A conversation: messages, replies with their delivery, decisions, clocks, participants",
 )
 async def show_conversation(
-    conversation: Named, query: Annotated[PageQuery, Query()], here: Annotated[Room, Depends(room)]
+    conversation: Named, query: Annotated[PageQuery, Query()], here: Annotated[Context, Depends(context)]
 ) -> Response:
     """`version`, also as ETag, is what a reply gives back as `last_seen`."""
     found = await conversation_id(here.running, conversation)

@@ -1,11 +1,11 @@
 """Every error as RFC 9457 problem details, `application/problem+json`."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import asyncpg
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "1"}
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class ProblemDetails(BaseModel):
@@ -107,7 +107,7 @@ async def _of_framework(request: Request, error: Exception) -> Response:
 
 
 async def _unwell(request: Request, error: Exception) -> Response:
-    _log.warning("a request is not answered, something we need is away: %s: %s", type(error).__name__, error)
+    log.warning("request_unanswered", path=request.url.path, reason=f"{type(error).__name__}: {error}")
     found = HttpProblem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",

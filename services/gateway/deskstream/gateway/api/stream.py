@@ -13,8 +13,8 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
 from deskstream.gateway.api.caller import caller
+from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.problems import HttpProblem
-from deskstream.gateway.api.room import Room, room
 from deskstream.gateway.handlers import SHOWN
 from deskstream.gateway.live import TooManyListeners
 from deskstream.gateway.store.feed import Wanted
@@ -58,7 +58,7 @@ class LiveResponse(EventSourceResponse):
 @router.get("/api/events", summary="The live stream (Server-Sent Events)", response_class=LiveResponse)
 async def events(
     query: Annotated[StreamQuery, Query()],
-    here: Annotated[Room, Depends(room)],
+    here: Annotated[Context, Depends(context)],
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> Response:
     """Each event is a JSON object under `data`, its id the place to resume from.

@@ -9,7 +9,7 @@ from deskstream.messaging import Running
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Context:
     """Built once a process; the application carries it."""
 
     running: Running
@@ -17,7 +17,7 @@ class Room:
     token: bytes
 
 
-def room(request: Request) -> Room:
-    """The room of the application that got this request."""
-    found: Room = request.app.state.room
+def context(request: Request) -> Context:
+    """The context of the application that got this request."""
+    found: Context = request.app.state.context
     return found
