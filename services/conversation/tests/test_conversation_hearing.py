@@ -1,15 +1,14 @@
-"""What comes in: opening, people, titles, automatic mail (C9), follow-ups (C10), answers to "solved?" (C21), owners."""
+"""What comes in: opening, titles, clocks, people (N3), automatic mail (C9), answers to "solved?" (C21)."""
 
 from datetime import timedelta
 
 import pytest
 
-from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
-from deskstream.contracts.facts import AccountFacts, Priority, Resolution, Stage, WorkspaceFacts
+from deskstream.contracts.facts import AccountFacts, Resolution, Stage, WorkspaceFacts
 from deskstream.contracts.ids import AccountId, WorkspaceId
-from deskstream.conversation.domain import Unopened, due
-from deskstream.conversation.domain.messages import Incoming, TimeCame
+from deskstream.conversation.domain import Unopened
+from deskstream.conversation.domain.messages import Incoming
 from deskstream.conversation.domain.state import PARTICIPANTS_LIMIT
 from services.conversation.tests.given import (
     ADA,
@@ -21,14 +20,11 @@ from services.conversation.tests.given import (
     NOON,
     OUT_OF_OFFICE,
     Story,
-    chosen,
     in_stage,
     incoming,
     letter,
     names,
     new_id,
-    outbound,
-    passed_on,
     person,
 )
 
@@ -201,92 +197,6 @@ def test_a_person_who_writes_in_the_thread_of_such_a_bounce_opens_it():
     assert names(story.customer()) == ["conversation_opened"]
 
 
-# Follow-ups
-
-
-def archived(**more):
-    story = Story()
-    story.customer(**more)
-    story.absorb(chosen("anna"))
-    story.archive()
-    return story
-
-
-def follow_up_of(event):
-    story = Story(id=event.follow_up_id, now=event.at)
-    return story, story.tell(passed_on(event))
-
-
-def test_c10_an_answer_to_an_archived_conversation_opens_a_linked_one():
-    earlier = archived()
-    message = letter("It is back", at=earlier.now)
-    [needed] = earlier.tell(Incoming(ID, message, FOLLOW_UP, ADA, ACME, PRODUCTION))
-    assert (needed.stage_before, needed.after.stage, needed.follow_up_id) == (ARCHIVED, ARCHIVED, FOLLOW_UP)
-    _, [opened] = follow_up_of(needed)
-    assert (opened.after.stage, opened.after.follow_up_of, opened.after.id) == (NEW, ID, FOLLOW_UP)
-    assert (opened.after.contact, opened.after.account, opened.after.workspace) == (ADA, ACME, PRODUCTION)
-    assert (opened.message, opened.after.title) == (message, "It is back")
-
-
-def test_r5_a_follow_up_names_the_earlier_owner_and_has_none_yet():
-    [needed] = archived().customer()
-    _, [opened] = follow_up_of(needed)
-    assert (opened.after.owner, opened.after.earlier_owner) == (None, "anna")
-
-
-def test_r5_the_earlier_owner_survives_a_follow_up_that_nobody_owned():
-    [needed] = archived().customer()
-    later, _ = follow_up_of(needed)
-    later.archive()
-    _, [opened] = follow_up_of(later.customer()[0])
-    assert opened.after.earlier_owner == "anna"
-
-
-def test_c10_what_comes_later_goes_to_the_same_follow_up():
-    earlier = archived()
-    [first] = earlier.customer("one")
-    [second] = earlier.customer("two")
-    assert first.follow_up_id == second.follow_up_id
-    later, _ = follow_up_of(first)
-    [said] = later.tell(passed_on(second))
-    assert (said.NAME, said.message.text, said.after.stage) == ("customer_replied", "two", NEW)
-
-
-def test_c10_a_follow_up_that_is_archived_too_passes_on_again():
-    earlier = archived()
-    later, _ = follow_up_of(earlier.customer()[0])
-    later.archive()
-    [again] = later.tell(passed_on(earlier.customer()[0]))
-    assert again.NAME == "follow_up_needed"
-    assert len({earlier.id, later.id, again.follow_up_id}) == 3
-    _, [opened] = follow_up_of(again)
-    assert opened.after.follow_up_of == later.id
-
-
-def test_a_follow_up_belongs_to_the_requester_whoever_wrote():
-    earlier = archived()
-    [needed] = earlier.customer(
-        sender=person("m@evil.example"), contact=BOB, verified=False, copied=(person("x@evil.example"),)
-    )
-    later, [opened] = follow_up_of(needed)
-    assert (opened.after.contact, later.open.requester) == (ADA, person())
-    assert [(p.identity.email, p.verified) for p in later.open.participants] == [("m@evil.example", False)]
-    [sent] = outbound(later.reply())
-    assert (sent.to, sent.copied, sent.in_reply_to) == (person(), (), None)
-
-
-def test_what_follows_up_spam_waits_for_a_reviewer():
-    earlier = in_stage(SUSPENDED)
-    [verdict] = earlier.review("spam")
-    assert (verdict.after.resolution, verdict.after.tags) == (Resolution.SPAM, {"resolution": "spam"})
-    _, [opened] = follow_up_of(earlier.customer()[0])
-    assert (opened.after.stage, opened.message.suspicious) == (SUSPENDED, ("follows up what was spam",))
-
-
-def test_automatic_mail_to_an_archived_conversation_is_filed_there():
-    assert names(archived().customer(automatic=OUT_OF_OFFICE)) == ["automatic_message_filed"]
-
-
 # "Is this solved?"
 
 
@@ -315,90 +225,3 @@ def test_c21_the_latest_answer_counts_and_stays_until_it_is_reopened():
     assert story.facts.confirmed is True
     [reopened] = story.customer("It is back")
     assert reopened.after.confirmed is None
-
-
-# Owner and priority
-
-
-def test_routing_names_owner_and_priority_and_nothing_is_said_of_it():
-    story = in_stage(NEW)
-    story.absorb(chosen("anna", priority=Priority.HIGH))
-    assert (story.facts.owner, story.facts.priority, story.facts.version) == ("anna", Priority.HIGH, 1)
-    assert story.reply()[0].after.owner == "anna"
-
-
-def test_r5_a_reopened_conversation_keeps_its_owner():
-    story = in_stage(NEW)
-    story.absorb(chosen("anna"))
-    story.resolve()
-    assert story.customer()[0].after.owner == "anna"
-
-
-def test_a_persons_priority_holds_against_routing_s():
-    story = in_stage(NEW)
-    [said] = story.ask(asked.SetPriority, priority=Priority.NORMAL)
-    assert (said.before, said.after.priority) == (Priority.NORMAL, Priority.NORMAL)
-    story.absorb(chosen("anna", priority=Priority.LOW))
-    assert (story.facts.owner, story.facts.priority) == ("anna", Priority.NORMAL)
-    assert story.ask(asked.SetPriority, priority=Priority.NORMAL) == []
-
-
-def test_an_owner_for_a_conversation_that_does_not_exist_is_harmless():
-    story = Story()
-    story.absorb(chosen("anna"))
-    assert story.state == Unopened(ID, 12)
-
-
-# Snooze
-
-
-LATER = timedelta(hours=3)
-
-
-def snoozed(**more):
-    story = in_stage(WAITING)
-    wanted = {"until": story.now + LATER} if more.pop("timed", True) else {}
-    [said] = story.ask(asked.Snooze, reason="until the release", **wanted, **more)
-    return story, said
-
-
-def test_c13_a_snooze_hides_with_its_reason_and_changes_no_stage():
-    story, said = snoozed()
-    assert (said.snooze.reason, said.after.snooze, said.after.stage) == ("until the release", said.snooze, WAITING)
-    assert due(story.state) == said.snooze.until
-
-
-@pytest.mark.parametrize(
-    ("snooze", "end", "why"),
-    [
-        pytest.param({}, lambda s: s.wake(), "time", id="C13: until a time"),
-        pytest.param({"timed": False, "until_reply": True}, lambda s: s.customer(), "reply", id="C13: until a reply"),
-        pytest.param({"until_reply": True}, lambda s: s.wake(), "time", id="C13: whichever is first, the time"),
-        pytest.param({"until_reply": True}, lambda s: s.customer(), "reply", id="C13: whichever is first, the reply"),
-        pytest.param({}, lambda s: s.ask(asked.EndSnooze), "agent", id="C13: ended by an agent"),
-        pytest.param({}, lambda s: s.resolve(), "agent", id="closing ends it: else what reopens it would stay hidden"),
-    ],
-)
-def test_a_snooze_ends(snooze, end, why):
-    story, _ = snoozed(**snooze)
-    [ended] = [event for event in end(story) if event.NAME == "snooze_ended"]
-    assert (ended.why, ended.after.snooze, due(story.state)) == (why, None, None)
-
-
-def test_c13_a_snooze_until_a_time_outlasts_a_reply():
-    story, _ = snoozed()
-    assert names(story.customer()) == ["customer_replied"]
-    assert story.tell(TimeCame(), after=timedelta(hours=1)) == []
-
-
-@pytest.mark.parametrize(
-    ("until", "code"),
-    [
-        pytest.param(None, "snooze_without_end", id="for ever"),
-        pytest.param(NOON - LATER, "snooze_in_the_past", id="into the past"),
-    ],
-)
-def test_a_snooze_is_refused(until, code):
-    with pytest.raises(Refused) as no:
-        in_stage(NEW).ask(asked.Snooze, until=until, reason="later")
-    assert no.value.code == code

@@ -1,0 +1,147 @@
+"""What outlives a closing: follow-ups (C10), owners (R5), and a priority set by hand."""
+
+from deskstream.contracts import conversation as asked
+from deskstream.contracts.facts import AccountFacts, Priority, Resolution, Stage, WorkspaceFacts
+from deskstream.contracts.ids import AccountId, WorkspaceId
+from deskstream.conversation.domain import Unopened
+from deskstream.conversation.domain.messages import Incoming
+from services.conversation.tests.given import (
+    ADA,
+    BOB,
+    FOLLOW_UP,
+    ID,
+    OUT_OF_OFFICE,
+    Story,
+    chosen,
+    in_stage,
+    letter,
+    names,
+    new_id,
+    outbound,
+    passed_on,
+    person,
+)
+
+NEW, WAITING, NEEDS, HOLD = Stage.NEW, Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD
+RESOLVED, ARCHIVED, SUSPENDED = Stage.RESOLVED, Stage.ARCHIVED, Stage.SUSPENDED
+
+ACME = AccountFacts(id=AccountId(new_id()), name="Acme", tier="gold")
+PRODUCTION = WorkspaceFacts(id=WorkspaceId(new_id()), name="production")
+
+
+# Follow-ups
+
+
+def archived(**more):
+    story = Story()
+    story.customer(**more)
+    story.absorb(chosen("anna"))
+    story.archive()
+    return story
+
+
+def follow_up_of(event):
+    story = Story(id=event.follow_up_id, now=event.at)
+    return story, story.tell(passed_on(event))
+
+
+def test_c10_an_answer_to_an_archived_conversation_opens_a_linked_one():
+    earlier = archived()
+    message = letter("It is back", at=earlier.now)
+    [needed] = earlier.tell(Incoming(ID, message, FOLLOW_UP, ADA, ACME, PRODUCTION))
+    assert (needed.stage_before, needed.after.stage, needed.follow_up_id) == (ARCHIVED, ARCHIVED, FOLLOW_UP)
+    _, [opened] = follow_up_of(needed)
+    assert (opened.after.stage, opened.after.follow_up_of, opened.after.id) == (NEW, ID, FOLLOW_UP)
+    assert (opened.after.contact, opened.after.account, opened.after.workspace) == (ADA, ACME, PRODUCTION)
+    assert (opened.message, opened.after.title) == (message, "It is back")
+
+
+def test_r5_a_follow_up_names_the_earlier_owner_and_has_none_yet():
+    [needed] = archived().customer()
+    _, [opened] = follow_up_of(needed)
+    assert (opened.after.owner, opened.after.earlier_owner) == (None, "anna")
+
+
+def test_r5_the_earlier_owner_survives_a_follow_up_that_nobody_owned():
+    [needed] = archived().customer()
+    later, _ = follow_up_of(needed)
+    later.archive()
+    _, [opened] = follow_up_of(later.customer()[0])
+    assert opened.after.earlier_owner == "anna"
+
+
+def test_c10_what_comes_later_goes_to_the_same_follow_up():
+    earlier = archived()
+    [first] = earlier.customer("one")
+    [second] = earlier.customer("two")
+    assert first.follow_up_id == second.follow_up_id
+    later, _ = follow_up_of(first)
+    [said] = later.tell(passed_on(second))
+    assert (said.NAME, said.message.text, said.after.stage) == ("customer_replied", "two", NEW)
+
+
+def test_c10_a_follow_up_that_is_archived_too_passes_on_again():
+    earlier = archived()
+    later, _ = follow_up_of(earlier.customer()[0])
+    later.archive()
+    [again] = later.tell(passed_on(earlier.customer()[0]))
+    assert again.NAME == "follow_up_needed"
+    assert len({earlier.id, later.id, again.follow_up_id}) == 3
+    _, [opened] = follow_up_of(again)
+    assert opened.after.follow_up_of == later.id
+
+
+def test_a_follow_up_belongs_to_the_requester_whoever_wrote():
+    earlier = archived()
+    [needed] = earlier.customer(
+        sender=person("m@evil.example"), contact=BOB, verified=False, copied=(person("x@evil.example"),)
+    )
+    later, [opened] = follow_up_of(needed)
+    assert (opened.after.contact, later.open.requester) == (ADA, person())
+    assert [(p.identity.email, p.verified) for p in later.open.participants] == [("m@evil.example", False)]
+    [sent] = outbound(later.reply())
+    assert (sent.to, sent.copied, sent.in_reply_to) == (person(), (), None)
+
+
+def test_what_follows_up_spam_waits_for_a_reviewer():
+    earlier = in_stage(SUSPENDED)
+    [verdict] = earlier.review("spam")
+    assert (verdict.after.resolution, verdict.after.tags) == (Resolution.SPAM, {"resolution": "spam"})
+    _, [opened] = follow_up_of(earlier.customer()[0])
+    assert (opened.after.stage, opened.message.suspicious) == (SUSPENDED, ("follows up what was spam",))
+
+
+def test_automatic_mail_to_an_archived_conversation_is_filed_there():
+    assert names(archived().customer(automatic=OUT_OF_OFFICE)) == ["automatic_message_filed"]
+
+
+# Owner and priority
+
+
+def test_routing_names_owner_and_priority_and_nothing_is_said_of_it():
+    story = in_stage(NEW)
+    story.absorb(chosen("anna", priority=Priority.HIGH))
+    assert (story.facts.owner, story.facts.priority, story.facts.version) == ("anna", Priority.HIGH, 1)
+    assert story.reply()[0].after.owner == "anna"
+
+
+def test_r5_a_reopened_conversation_keeps_its_owner():
+    story = in_stage(NEW)
+    story.absorb(chosen("anna"))
+    story.resolve()
+    assert story.customer()[0].after.owner == "anna"
+
+
+def test_a_persons_priority_holds_against_routing_s():
+    story = in_stage(NEW)
+    [said] = story.ask(asked.SetPriority, priority=Priority.NORMAL)
+    assert (said.before, said.after.priority) == (Priority.NORMAL, Priority.NORMAL)
+    story.absorb(chosen("anna", priority=Priority.LOW))
+    assert (story.facts.owner, story.facts.priority) == ("anna", Priority.NORMAL)
+    assert story.ask(asked.SetPriority, priority=Priority.NORMAL) == []
+
+
+def test_an_owner_for_a_conversation_that_does_not_exist_is_harmless():
+    story = Story()
+    story.absorb(chosen("anna"))
+    assert story.state == Unopened(ID, 12)
