@@ -1,7 +1,5 @@
 """How far replies get (C17): which report counts, what a failure brings back, sending again."""
 
-from datetime import timedelta
-
 import pytest
 
 from deskstream.contracts import Refused
@@ -16,10 +14,9 @@ from services.conversation.tests.given import (
 )
 
 NEW, WAITING, NEEDS, HOLD = Stage.NEW, Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD
-RESOLVED, ARCHIVED, SUSPENDED = Stage.RESOLVED, Stage.ARCHIVED, Stage.SUSPENDED
+RESOLVED, ARCHIVED = Stage.RESOLVED, Stage.ARCHIVED
 QUEUED, SENT, DELIVERED = DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.DELIVERED
 FAILED, UNKNOWN = DeliveryState.FAILED, DeliveryState.UNKNOWN
-SECOND = timedelta(seconds=1)
 
 
 def refused(ask):

@@ -22,8 +22,8 @@ from services.conversation.tests.given import (
     person,
 )
 
-NEW, WAITING, NEEDS, HOLD = Stage.NEW, Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD
-RESOLVED, ARCHIVED, SUSPENDED = Stage.RESOLVED, Stage.ARCHIVED, Stage.SUSPENDED
+NEW = Stage.NEW
+ARCHIVED, SUSPENDED = Stage.ARCHIVED, Stage.SUSPENDED
 
 ACME = AccountFacts(id=AccountId(new_id()), name="Acme", tier="gold")
 PRODUCTION = WorkspaceFacts(id=WorkspaceId(new_id()), name="production")

@@ -7,7 +7,7 @@ import pytest
 from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
 from deskstream.contracts.facts import Stage
-from deskstream.contracts.inbound import Attachment, DeliveryState
+from deskstream.contracts.inbound import Attachment
 from services.conversation.tests.given import (
     BRUNO,
     UNDO,
@@ -20,10 +20,7 @@ from services.conversation.tests.given import (
     written,
 )
 
-NEW, WAITING, NEEDS, HOLD = Stage.NEW, Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD
-RESOLVED, ARCHIVED, SUSPENDED = Stage.RESOLVED, Stage.ARCHIVED, Stage.SUSPENDED
-QUEUED, SENT, DELIVERED = DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.DELIVERED
-FAILED, UNKNOWN = DeliveryState.FAILED, DeliveryState.UNKNOWN
+NEW = Stage.NEW
 SECOND = timedelta(seconds=1)
 
 

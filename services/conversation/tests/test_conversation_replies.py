@@ -22,9 +22,7 @@ from services.conversation.tests.given import (
 )
 
 NEW, WAITING, NEEDS, HOLD = Stage.NEW, Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD
-RESOLVED, ARCHIVED, SUSPENDED = Stage.RESOLVED, Stage.ARCHIVED, Stage.SUSPENDED
-QUEUED, SENT, DELIVERED = DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.DELIVERED
-FAILED, UNKNOWN = DeliveryState.FAILED, DeliveryState.UNKNOWN
+SENT = DeliveryState.SENT
 SECOND = timedelta(seconds=1)
 
 

@@ -6,22 +6,16 @@ import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
-from deskstream.contracts.facts import AccountFacts, Stage, WorkspaceFacts
-from deskstream.contracts.ids import AccountId, WorkspaceId
+from deskstream.contracts.facts import Stage
 from deskstream.conversation.domain import due
 from deskstream.conversation.domain.messages import TimeCame
 from services.conversation.tests.given import (
     NOON,
     in_stage,
     names,
-    new_id,
 )
 
-NEW, WAITING, NEEDS, HOLD = Stage.NEW, Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD
-RESOLVED, ARCHIVED, SUSPENDED = Stage.RESOLVED, Stage.ARCHIVED, Stage.SUSPENDED
-
-ACME = AccountFacts(id=AccountId(new_id()), name="Acme", tier="gold")
-PRODUCTION = WorkspaceFacts(id=WorkspaceId(new_id()), name="production")
+NEW, WAITING = Stage.NEW, Stage.WAITING_ON_USER
 
 
 LATER = timedelta(hours=3)
