@@ -10,7 +10,7 @@ from deskstream.messaging.declare import Tx
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.fold import Fold
 from deskstream.messaging.item import RAW_TYPE, Item, Outcomes, Said, Source
-from deskstream.messaging.positions import Standing, lock_heads, lock_progress, read_now
+from deskstream.messaging.positions import Standing, lock_heads, lock_progress
 from deskstream.messaging.targets import Target, hear, resolve, targets_of
 from deskstream.messaging.wiring import Wiring
 
@@ -47,9 +47,10 @@ class Batch:
         self.points.reach("in_transaction")
         items, answered = await asked.known_answers(tx, items)
         read_first = sorted_by_key(items)
-        progress, waits = await lock_progress(tx, {i.position for i in read_first if i.sequence})
+        progress, waits, now = await lock_progress(
+            tx, {i.position for i in read_first if i.sequence}, self.clock_offset
+        )
         found = await waiting.behind(tx, waits) if waits else []
-        now = await read_now(tx, self.clock_offset)
         ordered = merged(read_first, [item for item, _ in found])
         fold = Fold(self.wiring, now, progress, alone)
         before = dict(progress.at)
@@ -63,8 +64,7 @@ class Batch:
 
     async def settle(self, tx: Tx, item: Item, error: Exception) -> Done:
         """Writes the fate of an item whose own transaction failed, without handling it again."""
-        progress, _ = await lock_progress(tx, {item.position} if item.sequence else ())
-        now = await read_now(tx, self.clock_offset)
+        progress, _, now = await lock_progress(tx, {item.position} if item.sequence else (), self.clock_offset)
         fold = Fold(self.wiring, now, progress, alone=True)
         item.heard = item.heard or (None if isinstance(error, Unreadable) else hear(item, self.wiring, now))
         before = dict(progress.at)

@@ -17,13 +17,15 @@ WITH locked AS (
     ORDER BY p.lane, p.key
     FOR UPDATE OF p
 )
-SELECT lane, key, seq, false AS waiting, clock_timestamp() AS now
+SELECT lane, key, seq, NULL::timestamptz AS now
 FROM locked
 UNION ALL
-SELECT DISTINCT w.lane, w.key, 0::bigint, true, clock_timestamp()
+SELECT DISTINCT w.lane, w.key, NULL::bigint, NULL::timestamptz
 FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
 JOIN waiting w USING (lane, key)
 WHERE w.seq > 0
+UNION ALL
+SELECT NULL, NULL, NULL, clock_timestamp()
 """
 
 _LOCK_HEADS = """
@@ -43,6 +45,8 @@ class Standing:
 
     at: dict[Position, int] = field(default_factory=dict)
     known: set[Position] = field(default_factory=set)
+    asked: set[Position] = field(default_factory=set)
+    """Those the database was asked for: what it did not know stands at 0."""
 
     def of(self, position: Position) -> int:
         return self.at.get(position, 0)
@@ -53,36 +57,39 @@ class Standing:
         return [m for m in moved if m[0] in self.known], [m for m in moved if m[0] not in self.known]
 
 
-async def lock_progress(tx: Tx, positions: Iterable[Position]) -> tuple[Standing, set[Position]]:
-    """Where this reader stands, locked, and the positions for which something waits.
+async def lock_progress(
+    tx: Tx, positions: Iterable[Position], offset: timedelta
+) -> tuple[Standing, set[Position], datetime]:
+    """Where this reader stands, locked; the positions for which something waits; and the time, read after locking.
 
     A position without a row stands at 0 and is not locked: whoever inserts it first wins, the other tries again.
+    The clock is the database's, plus an offset that is 0 outside tests and what-if; nothing else reads one.
     """
     wanted = sorted(set(positions))
-    standing, waiting = Standing(), set[Position]()
-    if not wanted:
-        return standing, waiting
-    for lane, key, seq, waits, _ in await tx.fetch(_LOCK_PROGRESS, *_columns(wanted)):
-        if waits:
+    standing, waiting = Standing(asked=set(wanted)), set[Position]()
+    *rows, last = await tx.fetch(_LOCK_PROGRESS, *_columns(wanted))
+    for lane, key, seq, _ in rows:
+        if seq is None:
             waiting.add((lane, key))
         else:
             standing.at[lane, key] = seq
             standing.known.add((lane, key))
-    return standing, waiting
+    return standing, waiting, last["now"] + offset
 
 
 async def lock_heads(tx: Tx, standing: Standing, positions: Iterable[Position]) -> None:
     """Adds the writer's sequences of these positions to `standing`, locked."""
-    wanted = sorted(p for p in set(positions) if p not in standing.at)
+    wanted = sorted(set(positions) - standing.asked)
     if not wanted:
         return
+    standing.asked.update(wanted)
     for lane, key, seq in await tx.fetch(_LOCK_HEADS, *_columns(wanted)):
         standing.at[lane, key] = seq
         standing.known.add((lane, key))
 
 
 async def read_now(tx: Tx, offset: timedelta) -> datetime:
-    """The one clock: the database's, plus an offset that is 0 outside tests and what-if."""
+    """The same clock, where nothing is locked."""
     now: datetime = await tx.fetchval(_NOW)
     return now + offset
 

@@ -12,6 +12,7 @@ from deskstream.messaging.fates import is_transient
 LOOK_EVERY_S: Final = 0.5
 
 _TRY = "SELECT pg_try_advisory_lock(hashtext(current_schema()), hashtext('hearing'))"
+_GIVE_UP = "SELECT pg_advisory_unlock_all()"
 _STILL_HERE = "SELECT 1"
 
 log = structlog.get_logger()
@@ -36,7 +37,11 @@ class Standby:
         while True:
             try:
                 async with self._pool.acquire() as connection:
-                    await self._hold(connection)
+                    try:
+                        await self._hold(connection)
+                    finally:
+                        # The pool gives connections on as they are.
+                        await connection.execute(_GIVE_UP)
             except Exception as error:
                 if not is_transient(error):
                     raise

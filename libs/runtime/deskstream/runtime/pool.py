@@ -35,5 +35,12 @@ async def open_pool(url: str, schema: str, *, size: int = 4) -> Pool:
         # Our statements are few and constant: planned once per connection, kept as long as it lives.
         statement_cache_size=256,
         max_cached_statement_lifetime=0,
+        reset=_leave_as_it_is,
         server_settings={"search_path": schema, "application_name": f"deskstream-{schema}", **_SERVER_SETTINGS},
     )
+
+
+async def _leave_as_it_is(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    # The usual reset is one more statement for every batch. Nobody here changes a session; who takes a lock on one
+    # gives it up himself.
+    return None
