@@ -8,7 +8,11 @@ from deskstream.channel_email.parse.html_text import text_of
 from deskstream.channel_email.parse.parsed import Unreadable
 from deskstream.channel_email.parse.read import read_mail
 from deskstream.channel_email.parse.sanitise import sanitise
+from deskstream.channel_email.rules import Rules
+from deskstream.channel_email.translate import Arrived, translate
+from deskstream.contracts.inbound import read_inbound
 
+RULES = Rules(inboxes={"support@example.org": "support"}, secret="a secret for tests only", names=("acme",))
 HEAD = b"From: a@b.example\r\nMessage-ID: <1@b.example>\r\n"
 
 
@@ -201,6 +205,9 @@ def test_whatever_the_grammar_it_is_read_or_refused(pieces):
     for text in (read.mail.text, read.mail.subject, *(file.name for file in read.mail.files)):
         assert "\0" not in text
     assert "\n" not in read.mail.subject
+    arrived = Arrived(read.mail, "a@b.example", ("support@example.org",), "0" * 64, read.contents)
+    message = translate(arrived, RULES).asked.message
+    assert read_inbound(message.model_dump_json(exclude_defaults=True)) == message
 
 
 @settings(max_examples=200, deadline=None)

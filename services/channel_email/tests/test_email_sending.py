@@ -108,6 +108,11 @@ def fields(mail, *names):
             id="N4: our automatic mail says that it is",
         ),
         pytest.param(
+            {"automatic": True, "in_reply_to": None},
+            {"Auto-Submitted": "auto-generated"},
+            id="N4: and whether it answers anything",
+        ),
+        pytest.param(
             {"to": Identity(name='Ann "A" <x>,\r\nBcc: y@z.example', email="anna@acme.example")},
             {"To": '"Ann \\"A\\" <x>, Bcc: y@z.example" <anna@acme.example>', "Bcc": None},
             id="a name cannot add headers",
@@ -494,3 +499,12 @@ async def test_sending_waits_until_the_service_has_its_database(pool, tmp_path):
     await asyncio.sleep(0)
     async with provider.attached(Running(pool)):
         assert await sending == OUR_ID
+
+
+async def test_p9_a_mail_that_left_does_not_leave_again_because_nobody_could_note_it(pool):
+    class Saboteur(Maildir):
+        async def carry(self, mail):
+            await pool.execute("DROP TABLE sent_mails")
+
+    async with providing(pool, Saboteur(Path("unused"))) as provider:
+        assert await provider.send(reply()) == OUR_ID

@@ -1,5 +1,7 @@
 """What the environment may say, and how a wrong value is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from deskstream.channel_email.app import SERVICE, build
@@ -9,6 +11,7 @@ from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Deliver
 from deskstream.runtime.settings import SettingsError, read_settings
 
+TLS = Path(__file__).parent / "tls"
 SECRET = "0123456789abcdef"
 
 
@@ -74,6 +77,13 @@ def test_a_wrong_value_is_refused_by_name(environment, name, value):
     environment(**{name: value})
 
     with pytest.raises(SettingsError, match=f"DESKSTREAM_{name}"):
+        read_settings(Settings)
+
+
+def test_a_certificate_needs_its_key(environment):
+    environment(EMAIL_TLS_CERTIFICATE=str(TLS / "certificate.pem"))
+
+    with pytest.raises(SettingsError, match="DESKSTREAM_EMAIL_TLS_KEY"):
         read_settings(Settings)
 
 

@@ -86,7 +86,7 @@ def _fields(message: OutboundMessage, name: str, address: str, answers: str, com
         yield "In-Reply-To", earlier[-1]
         yield "References", "\r\n ".join(earlier)
     if message.automatic:
-        yield "Auto-Submitted", "auto-replied"
+        yield "Auto-Submitted", "auto-replied" if earlier else "auto-generated"
         yield "X-Auto-Response-Suppress", "All"
 
 

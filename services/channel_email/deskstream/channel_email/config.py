@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     """Mails taken in at the same time; each may need 25 MiB several times over."""
     email_tls_certificate: ReadableFile | None = None
     """With a key, STARTTLS is offered."""
-    email_tls_key: ReadableFile | None = None
+    email_tls_key: Annotated[ReadableFile | None, Field(validate_default=True)] = None
 
     @field_validator("thread_secret")
     @classmethod
@@ -105,6 +105,20 @@ class Settings(BaseSettings):
             read_url(url.get_secret_value())
         return url
 
+    @field_validator("email_relay_file")
+    @classmethod
+    def _relay_url_of_file(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_url(path.read_text().strip())
+        return path
+
+    @field_validator("email_tls_key")
+    @classmethod
+    def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if (key is None) != (info.data.get("email_tls_certificate") is None):
+            raise ValueError("certificate and key must be given together")
+        return key
+
     @property
     def relay_url(self) -> str | None:
         """The relay's URL, from wherever it was given. Not for logs."""
@@ -122,5 +136,6 @@ class Settings(BaseSettings):
             agents=lower(self.email_agents),
             lists=lower(self.email_lists),
             authserv=self.email_authserv.lower() if self.email_authserv else None,
-            names=(self.email_company.lower(),),
+            # "Support", the default, is everybody's name.
+            names=(self.email_company.lower(),) if "email_company" in self.model_fields_set else (),
         )

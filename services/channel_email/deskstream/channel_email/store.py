@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from deskstream.channel_email.domain import Accepted, History, Mail
+from deskstream.channel_email.parse.charsets import clean_line
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Tx
 
@@ -104,8 +105,8 @@ async def reject(tx: Tx, rejected: Rejected) -> None:
         rejected.sentence,
         rejected.sha256,
         rejected.size,
-        rejected.mail_from,
-        list(rejected.recipients),
+        clean_line(rejected.mail_from),
+        [clean_line(recipient) for recipient in rejected.recipients],
     )
 
 

@@ -9,22 +9,23 @@ from deskstream.channel_email.parse.charsets import clean_line
 from deskstream.channel_email.parse.headers import decode_words
 from deskstream.channel_email.parse.parsed import Address
 
-MAX_ADDRESSES = 100
+MAXADDRESSES = 100
 MAX_IDS = 50
-MAX_ID_LENGTH = 990
+# With the mark on a repeated one it stays within the 998 of the contract.
+MAX_ID_LENGTH = 980
 MAX_NAME_LENGTH = 200
 
-_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,253}")
+ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,64}@[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,253}")
 _ID = re.compile(r"<[^<>\s@]{1,500}@[^<>\s@]{1,500}>")
 
 
 def read_addresses(fields: Iterable[bytes]) -> tuple[Address, ...]:
-    """At most `MAX_ADDRESSES`, each address once, in order."""
+    """At most `MAXADDRESSES`, each address once, in order."""
     found: dict[str, Address] = {}
     for field in fields:
         for address in _of_field(field):
             found.setdefault(address.email, address)
-            if len(found) == MAX_ADDRESSES:
+            if len(found) == MAXADDRESSES:
                 return tuple(found.values())
     return tuple(found.values())
 
@@ -58,6 +59,6 @@ def _of_field(field: bytes) -> Iterator[Address]:
     # Nested comments take the library's parser down to the bottom of the stack.
     except (RecursionError, ValueError, IndexError):
         pairs = []
-    readable = [(name, email) for name, email in pairs if _ADDRESS.fullmatch(email)]
-    for name, email in readable or [("", email) for email in _ADDRESS.findall(text)]:
+    readable = [(name, email) for name, email in pairs if ADDRESS.fullmatch(email)]
+    for name, email in readable or [("", email) for email in ADDRESS.findall(text)]:
         yield Address(email.lower(), decode_words(name.encode("utf-8", "replace"))[:MAX_NAME_LENGTH])

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import asyncpg
+import structlog
 
 from deskstream.blobs import Blob, Blobs
 from deskstream.channel_email import store
@@ -16,6 +17,10 @@ from deskstream.channel_email.rules import Rules
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Outcome, Running, SendFailed
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+log = structlog.get_logger()
 
 
 class Way(Protocol):
@@ -38,16 +43,17 @@ class MailProvider:
         self._way = way
         self._rules = rules
         self._company = company
-        self._pool: asyncio.Future[asyncpg.Pool[asyncpg.Record]] | None = None
+        self._running: Running | None = None
+        self._attached = asyncio.Event()
 
     @asynccontextmanager
     async def attached(self, running: Running) -> AsyncIterator[None]:
         """As a background part of the service."""
-        self._ready().set_result(running.pool)
+        self._running = running
+        self._attached.set()
         try:
             yield
         finally:
-            self._pool = None
             await self._way.close()
 
     async def send(self, message: OutboundMessage) -> str:
@@ -61,8 +67,7 @@ class MailProvider:
         except NotAnAddress as error:
             raise SendFailed(str(error), permanent=True) from error
         await self._way.carry(mail)
-        async with pool.acquire() as connection:
-            await store.note_sent(connection, message, mail.message_id)
+        await _note(pool, message, mail.message_id)
         return mail.message_id
 
     async def look_up(self, message: OutboundMessage) -> str | None:
@@ -92,11 +97,20 @@ class MailProvider:
             external_id=outcome.external_id,
         )
 
-    def _ready(self) -> "asyncio.Future[asyncpg.Pool[asyncpg.Record]]":
+    async def _ready(self) -> Pool:
         # The loop that sends starts before the background parts do.
-        if self._pool is None:
-            self._pool = asyncio.get_running_loop().create_future()
-        return self._pool
+        await self._attached.wait()
+        assert self._running is not None
+        return self._running.pool
+
+
+async def _note(pool: Pool, message: OutboundMessage, external_id: str) -> None:
+    """It has left: that nobody could write this down must not make it leave again."""
+    try:
+        async with pool.acquire() as connection:
+            await store.note_sent(connection, message, external_id)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        log.warning("sent_mail_not_noted", reply_id=str(message.reply_id), reason=repr(error)[:300])
 
 
 async def _files(message: OutboundMessage, blobs: Blobs) -> list[tuple[str, Blob]]:

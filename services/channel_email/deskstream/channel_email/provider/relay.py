@@ -59,16 +59,16 @@ class Relay:
 
     async def carry(self, mail: Composed) -> None:
         client = await self._client()
+        sent = False
         try:
             await _envelope(client, mail)
             await _content(client, mail)
-        except BaseException:
-            client.close()
-            raise
-        if len(self._idle) < IDLE_KEPT:
-            self._idle.append(client)
-        else:
-            client.close()
+            sent = True
+        finally:
+            if sent and len(self._idle) < IDLE_KEPT:
+                self._idle.append(client)
+            else:
+                client.close()
 
     async def has(self, message_id: str) -> bool:
         """SMTP has no such question."""

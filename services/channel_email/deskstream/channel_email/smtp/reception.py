@@ -104,8 +104,7 @@ class Reception:
         mail_from = (envelope.mail_from if envelope else "") or ""
         rejected = Rejected("too_big", "It is over the limit of the server.", None, at_least, mail_from, recipients)
         try:
-            async with self._running.pool.acquire() as connection:
-                await store.reject(connection, rejected)
+            await self._note(rejected)
         except _TRANSIENT as error:
             log.warning("rejection_not_noted", service=self._running.name, reason=repr(error)[:300])
 
@@ -122,10 +121,12 @@ class Reception:
 
     async def _refuse(self, letter: Letter, no: Unreadable) -> str:
         sha256 = await self._blobs.put(letter.raw, "message/rfc822")
-        rejected = Rejected(no.code, no.sentence, sha256, len(letter.raw), letter.mail_from, letter.recipients)
+        await self._note(Rejected(no.code, no.sentence, sha256, len(letter.raw), letter.mail_from, letter.recipients))
+        return f"{_REFUSALS.get(no.code, _REFUSED)} {no.sentence} ({no.code})"
+
+    async def _note(self, rejected: Rejected) -> None:
         async with self._running.pool.acquire() as connection:
             await store.reject(connection, rejected)
-        return f"{_REFUSALS.get(no.code, _REFUSED)} {no.sentence} ({no.code})"
 
 
 def _key(asked: AcceptMail) -> str:

@@ -19,9 +19,9 @@ from deskstream.messaging import Running
 
 # A raw mail is kept as one blob.
 SIZE_LIMIT: Final = min(MAX_MAIL_BYTES, blobs.LIMIT)
-IDLE_FOR_S: Final = 60.0
+IDLE_FOR_S: Final = 120.0
 WAIT_FOR_ROOM_S: Final = 15.0
-MAIL_WITHIN_S: Final = 300.0
+MAIL_WITHIN_S: Final = 180.0
 STOP_WITHIN_S: Final = 15.0
 
 _BUSY: Final = b"421 4.3.2 Too many connections; please try again later\r\n"

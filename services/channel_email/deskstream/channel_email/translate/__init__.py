@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from deskstream.channel_email.domain import AcceptMail
 from deskstream.channel_email.message_ids import made_id
+from deskstream.channel_email.parse.addresses import ADDRESS
 from deskstream.channel_email.parse.parsed import Address, ParsedMail, Unreadable
 from deskstream.channel_email.rules import Rules
 from deskstream.channel_email.translate.automatic import automatic_kind, no_auto_answer, spam_marks
@@ -20,7 +21,6 @@ CHANNEL = "email"
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?")
 _FORWARD = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|vb|vs|inoltra|doorst)\s*:", re.IGNORECASE)
-_SENDER = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,253}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def translate(arrived: Arrived, rules: Rules) -> Translated:
 def _sender(arrived: Arrived) -> Address:
     if arrived.mail.sender is not None:
         return arrived.mail.sender
-    if _SENDER.fullmatch(arrived.mail_from):
+    if ADDRESS.fullmatch(arrived.mail_from):
         return Address(arrived.mail_from.lower())
     raise Unreadable("no_sender", "It names no sender that could be answered.")
 
