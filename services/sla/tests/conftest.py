@@ -24,18 +24,28 @@ OFFICE = (Window(9 * 3600, 12 * 3600), Window(13 * 3600, 17 * 3600))
 
 
 @dataclass
+class Sent:
+    """A reply that answers, and the oldest message that it answered."""
+
+    name: str
+    answered: datetime | None
+    lost: bool = False
+
+
+@dataclass
 class Story:
     """A conversation as its own service would tell it, rule by rule, as far as clocks can see it."""
 
     conversation_id: ConversationId = CONVERSATION
-    events: list[said.ConversationEvent] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    events: list[said.ConversationEvent] = field(default_factory=list, repr=False)
     stage: Stage | None = None
     kind: Kind = Kind.CUSTOMER
     created_at: datetime | None = None
     valid_at: datetime | None = None
-    thread: list[tuple[datetime, str]] = field(default_factory=list)
-    """Customer messages (no name) and answering replies, in order."""
-    lost: set[str] = field(default_factory=set)
+    unanswered: datetime | None = None
+    last_asked: datetime | None = None
+    replies: list["Sent"] = field(default_factory=list)
 
     def tell(self, *sentences: str) -> list[said.ConversationEvent]:
         for sentence in sentences:
@@ -45,24 +55,14 @@ class Story:
         return self.events
 
     def say(self, at: datetime, sentence: str) -> None:
+        self.sentences.append(f"{at.astimezone(BERLIN):%m-%d %H:%M:%S.%f} {sentence}")
         words, _, name = sentence.partition(":")
         getattr(self, "_" + words.replace(" ", "_"))(at, name.strip())
-
-    def unanswered(self) -> datetime | None:
-        waiting: datetime | None = None
-        for at, reply in self.thread:
-            if not reply:
-                waiting = waiting or at
-            elif reply not in self.lost:
-                waiting = None
-        return waiting
 
     def _say(self, kind: type[said.ConversationEvent], at: datetime, stage: Stage | None = None, **fields: Any) -> None:
         before, self.stage = self.stage, stage or self.stage
         assert self.stage is not None
         self.created_at = self.created_at or at
-        if self.stage is Stage.NEW:
-            self.valid_at = self.valid_at or at
         after = ConversationFacts(
             id=self.conversation_id,
             thread_id=ThreadId(uuid5(NAMES, "thread")),
@@ -74,19 +74,19 @@ class Story:
             inbox="support",
             created_at=self.created_at,
             valid_at=self.valid_at,
-            oldest_unanswered_at=self.unanswered(),
+            oldest_unanswered_at=self.unanswered,
             last_public_at=at,
-            public_replies=sum(1 for _, reply in self.thread if reply and reply not in self.lost),
+            public_replies=sum(not reply.lost for reply in self.replies),
         )
         event = kind(at=at, conversation_id=self.conversation_id, stage_before=before, after=after, **fields)
         self.events.append(event)
 
     def _customer_opens(self, at: datetime, name: str) -> None:
-        self.thread.append((at, ""))
+        self.valid_at = self.unanswered = self.last_asked = at
         self._say(said.ConversationOpened, at, Stage.NEW, message=message(at))
 
     def _suspicious_opens(self, at: datetime, name: str) -> None:
-        self.thread.append((at, ""))
+        self.last_asked = at
         self._say(said.ConversationOpened, at, Stage.SUSPENDED, message=message(at))
 
     def _agent_opens(self, at: datetime, name: str) -> None:
@@ -94,18 +94,24 @@ class Story:
         self._say(said.ConversationOpened, at, Stage.NEW)
 
     def _system_opens(self, at: datetime, name: str) -> None:
-        self.kind = Kind.SYSTEM
+        self.kind, self.valid_at = Kind.SYSTEM, at
         self._say(said.ConversationOpened, at, Stage.NEW)
 
     def _reviewed_valid(self, at: datetime, name: str) -> None:
+        self.valid_at = self.unanswered = self.valid_at or at
         self._say(said.SuspicionReviewed, at, Stage.NEW, verdict="valid")
 
     def _reviewed_spam(self, at: datetime, name: str) -> None:
+        self.unanswered = None
         after = Stage.ARCHIVED if self.stage is Stage.SUSPENDED else Stage.SUSPENDED
         self._say(said.SuspicionReviewed, at, after, verdict="spam")
 
     def _customer_writes(self, at: datetime, name: str) -> None:
-        self.thread.append((at, ""))
+        self.last_asked = at
+        if self.stage is not Stage.SUSPENDED:
+            self.unanswered = self.unanswered or at
+            if all(reply.lost for reply in self.replies):
+                self.valid_at = self.valid_at or at
         moves = self.stage in (Stage.WAITING_ON_USER, Stage.HOLD, Stage.RESOLVED)
         self._say(said.CustomerReplied, at, Stage.NEEDS_RESPONSE if moves else None, message=message(at))
 
@@ -113,15 +119,24 @@ class Story:
         self._say(said.AutomaticMessageFiled, at, message=message(at))
 
     def _agent_answers(self, at: datetime, name: str) -> None:
-        self.thread.append((at, name))
+        self.replies.append(Sent(name, self.unanswered))
+        self.unanswered = None
         moves = self.stage in (Stage.NEW, Stage.NEEDS_RESPONSE)
         self._say(said.AgentReplied, at, Stage.WAITING_ON_USER if moves else None, reply=reply(at, name))
 
     def _overtaken_answer(self, at: datetime, name: str) -> None:
         """It was written before the customer's last message, and released after it."""
-        last = self.thread.pop()
-        self.thread += [(at, name), last]
+        self.replies.append(Sent(name, self.unanswered))
+        self.unanswered = self.last_asked
         self._say(said.AgentReplied, at, Stage.NEEDS_RESPONSE, reply=reply(at, name))
+
+    def _sent_again(self, at: datetime, name: str) -> None:
+        """A lost reply counts as sent now; one that only failed for the moment has counted all the time."""
+        if any(sent.name == name and sent.lost for sent in self.replies):
+            self._agent_answers(at, name)
+        else:
+            self.replies.append(Sent(name, None))
+            self._say(said.AgentReplied, at, reply=reply(at, name))
 
     def _agent_signals(self, at: datetime, name: str) -> None:
         self._say(said.AgentReplied, at, reply=reply(at, name, signal=True))
@@ -141,9 +156,11 @@ class Story:
         self._say(said.WaitEnded, at, Stage.NEEDS_RESPONSE, wait=wait, how="completed")
 
     def _resolved(self, at: datetime, name: str) -> None:
+        self.unanswered = None
         self._say(said.ConversationResolved, at, Stage.RESOLVED, category=Resolution.ANSWERED)
 
     def _archived(self, at: datetime, name: str) -> None:
+        self.unanswered = None
         self._say(said.ConversationArchived, at, Stage.ARCHIVED)
 
     def _delivered(self, at: datetime, name: str) -> None:
@@ -153,8 +170,13 @@ class Story:
         self._say(said.DeliveryChanged, at, reply_id=reply_id(name), state=DeliveryState.FAILED)
 
     def _undelivered(self, at: datetime, name: str) -> None:
-        self.lost.add(name)
-        back = self.unanswered() and self.stage in (Stage.WAITING_ON_USER, Stage.RESOLVED)
+        found = [n for n, sent in enumerate(self.replies) if sent.name == name and not sent.lost]
+        heirs = [sent for sent in self.replies[found[0] + 1 :] if not sent.lost] if found else []
+        for n in found[:1]:
+            self.replies[n].lost = True
+            if self.stage is not Stage.ARCHIVED and not heirs:
+                self.unanswered = min(filter(None, (self.unanswered, self.replies[n].answered)), default=None)
+        back = found and self.stage is not Stage.ARCHIVED
         self._say(
             said.DeliveryChanged,
             at,

@@ -20,7 +20,7 @@ from deskstream.contracts.conversation import (
     PutOnHold,
     SuspicionReviewed,
 )
-from deskstream.contracts.facts import ConversationFacts, Kind, Stage
+from deskstream.contracts.facts import ConversationFacts, Stage
 from deskstream.contracts.ids import ConversationId
 from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.sla import Cause, Metric
@@ -47,10 +47,9 @@ def advance(rules: Rules, clocks: Clocks, event: ConversationEvent) -> Clocks:
         case SuspicionReviewed() if _live(event.after):
             return _ask(rules, _revive(clocks, event), event)
         case AgentReplied() if not (event.reply.automatic or event.reply.signal):
-            # What came in between writing and release is not answered by it.
-            return _ask(rules, _leave_new(_end(clocks, event), event), event)
+            return _ask(rules, _leave_new(_answer(clocks, event), event), event)
         case ConversationResolved() | ConversationArchived() | SuspicionReviewed():
-            return _leave_new(_end(clocks, event), event)
+            return _leave_new(_end(clocks, clocks.last, event), event)
         case DeliveryChanged() if event.permanent and event.state is DeliveryState.FAILED:
             return _ask(rules, _take_back(clocks, event), event)
         case PutOnHold():
@@ -67,7 +66,7 @@ def _live(after: ConversationFacts) -> bool:
 def _ask(rules: Rules, clocks: Clocks, event: ConversationEvent) -> Clocks:
     if clocks.running or not _live(event.after):
         return clocks
-    asked = _asked(clocks.last, event)
+    asked = _asked(clocks.last, event.after)
     if asked is None:
         return clocks
     ordinal = clocks.recent[-1].facts.ordinal + 1 if clocks.recent else 1
@@ -80,20 +79,15 @@ def _ask(rules: Rules, clocks: Clocks, event: ConversationEvent) -> Clocks:
     return replace(clocks, recent=(*_settled(clocks.recent), clock))
 
 
-def _asked(last: Clock | None, event: ConversationEvent) -> tuple[Metric, datetime] | None:
+def _asked(last: Clock | None, after: ConversationFacts) -> tuple[Metric, datetime] | None:
     """What somebody waits for, and since when.
 
-    Where an agent wrote first there is no first response: whatever the customer answers waits for a next one.
+    After an agent's first message there is no first response: whatever the customer answers waits for a next one.
     """
-    after = event.after
-    if last is None and after.kind is not Kind.AGENT and not after.public_replies:
-        return Metric.FIRST_RESPONSE, after.valid_at or event.at
+    if last is None and after.valid_at and not after.public_replies:
+        return Metric.FIRST_RESPONSE, after.valid_at
     since = after.oldest_unanswered_at
-    if since is None:
-        return None
-    # What was written before the conversation was closed asks no more: the message that reopened it does.
-    asked_anew = last is not None and last.unanswered and since <= last.endings[0].at
-    return Metric.NEXT_RESPONSE, event.at if asked_anew else since
+    return (Metric.NEXT_RESPONSE, since) if since else None
 
 
 def _settled(recent: tuple[Clock, ...]) -> tuple[Clock, ...]:
@@ -101,25 +95,34 @@ def _settled(recent: tuple[Clock, ...]) -> tuple[Clock, ...]:
     return tuple(replace(clock, settled=True) if at < old else clock for at, clock in enumerate(recent))
 
 
-def _end(clocks: Clocks, event: ConversationEvent) -> Clocks:
-    last = clocks.last
-    if last is None or len(last.endings) == KEPT_ENDINGS:
+def _answer(clocks: Clocks, event: AgentReplied) -> Clocks:
+    """What was written before the message that a clock runs for, or is only sent once more, answers the one before."""
+    running, since = clocks.running, event.after.oldest_unanswered_at
+    if running is None or since is None or since > running.facts.started_at:
+        return _end(clocks, clocks.last, event)
+    earlier = [clock for clock in clocks.recent if not clock.replaced and clock is not running]
+    return _end(clocks, earlier[-1] if earlier else None, event)
+
+
+def _end(clocks: Clocks, clock: Clock | None, event: ConversationEvent) -> Clocks:
+    if clock is None or len(clock.endings) == KEPT_ENDINGS:
         return clocks
-    return _with(clocks, replace(last, endings=(*last.endings, _cause(event))))
+    return _with(clocks, replace(clock, endings=(*clock.endings, _cause(event))))
 
 
 def _revive(clocks: Clocks, event: ConversationEvent) -> Clocks:
-    """A live conversation whose last clock nobody answered: it counts on."""
+    """Where somebody waits again, and nobody answered the last clock, it counts on."""
     last = clocks.last
-    if last is None or not last.unanswered:
+    if last is None or not last.unanswered or event.after.oldest_unanswered_at is None:
         return clocks
     return _with(clocks, _re_ended(last, (), event))
 
 
 def _take_back(clocks: Clocks, event: DeliveryChanged) -> Clocks:
     for clock in clocks.recent:
-        standing = tuple(ending for ending in clock.endings if ending.reply_id != event.reply_id)
-        if standing != clock.endings and not clock.replaced:
+        lost = next((ending for ending in clock.endings if ending.reply_id == event.reply_id), None)
+        if lost and not clock.replaced:
+            standing = tuple(ending for ending in clock.endings if ending is not lost)
             clocks = _re_end(clocks, clock, standing, event)
             break
     return _revive(clocks, event) if _live(event.after) else clocks
