@@ -19,6 +19,7 @@ MEANS_NOTHING = {
 }  # fmt: skip
 
 NAMED_SO = {
+    "libs/cli/deskstream/cli/services.py": "the services that are installed, by name",
     "libs/messaging/deskstream/messaging/service.py": "the running service itself, and nothing about it",
     "libs/runtime/deskstream/runtime/process.py": "what a process of the operating system is",
     "libs/testkit/deskstream/testkit/sample/services.py": "the services of the sample",
