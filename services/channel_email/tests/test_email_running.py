@@ -2,33 +2,22 @@
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email import message_from_bytes
 from importlib.resources import files
-from pathlib import Path
-from uuid import UUID
 
-import aiosmtplib
 import nats
 import pytest
 from pydantic_settings import BaseSettings
 
 from deskstream.channel_email.app import SERVICE
-from deskstream.contracts import thread_token
-from deskstream.contracts.ids import ConversationId
-from deskstream.contracts.inbound import DeliveryReported, Identity, InboundMessage, read_inbound
+from deskstream.contracts.inbound import DeliveryReported, InboundMessage, read_inbound
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Aggregate, Answer, Declaration, Service
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
-
-MAILS = Path(__file__).parent / "mails"
-SECRET = "a secret for tests only"
-CONVERSATION = ConversationId(UUID("018f3f6e-2f4b-7c11-9a55-4d2f0c9b1e01"))
-REPLY = UUID("018f3f6e-9c00-7d22-8b44-77aa00bb11cc")
-OUR_ID = f"<{REPLY}.{thread_token.sign(CONVERSATION, SECRET)}@example.org>"
+from services.channel_email.tests.given import CONVERSATION, OUR_ID, REPLY, SECRET, reply, sample
+from services.channel_email.tests.given_smtp import bring, connected
 
 
 @dataclass(frozen=True)
@@ -57,19 +46,6 @@ CONVERSATIONS = Declaration(
     says=("outbound.email",),
 )
 
-REPLYING = OutboundMessage(
-    at=datetime(2026, 5, 4, 9, 20, tzinfo=UTC),
-    conversation_id=CONVERSATION,
-    number=1,
-    reply_id=REPLY,
-    channel="email",
-    inbox="support",
-    to=Identity(email="anna.berger@acme.example"),
-    author="bruno",
-    title="Export stops",
-    text="It is fixed.",
-)
-
 
 @pytest.fixture
 def port(monkeypatch, tmp_path):
@@ -79,20 +55,6 @@ def port(monkeypatch, tmp_path):
     monkeypatch.setenv("DESKSTREAM_EMAIL_LISTEN", f"127.0.0.1:{number}")
     monkeypatch.setenv("DESKSTREAM_EMAIL_MAILDIR", str(tmp_path / "mail"))
     return number
-
-
-@asynccontextmanager
-async def sender(port):
-    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, local_hostname="x.example", start_tls=False)
-    await client.connect()
-    yield client
-    client.close()
-
-
-async def bring(client, raw, *, mail_from="a@acme.example"):
-    await client.mail(mail_from)
-    await client.rcpt("support@example.org")
-    return (await client.data(raw)).code
 
 
 async def journal(pool):
@@ -111,8 +73,8 @@ async def on_the_stream(nats_url, count):
 
 async def test_p1_what_got_its_250_is_in_the_journal_and_then_on_the_stream(database, nats_url, port):
     async with desk([CONVERSATIONS, SERVICE], database, nats_url) as services:
-        async with sender(port) as client:
-            assert await bring(client, (MAILS / "plain.eml").read_bytes()) == 250
+        async with connected(port) as client:
+            assert (await bring(client, sample("plain")))[0] == 250
         (said,) = await journal(services["channel_email"].pool)
         await eventually(lambda: on_the_stream(nats_url, 1))
 
@@ -123,10 +85,10 @@ async def test_p1_what_got_its_250_is_in_the_journal_and_then_on_the_stream(data
 
 async def test_p2_one_mail_over_many_connections_is_one_message(database, nats_url, port):
     async def once(raw):
-        async with sender(port) as client:
-            return await bring(client, raw)
+        async with connected(port) as client:
+            return (await bring(client, raw))[0]
 
-    raw = (MAILS / "plain.eml").read_bytes()
+    raw = sample("plain")
     routes = [raw.replace(b"id 4Zk1ab", b"id route%d" % n) for n in range(6)]
     async with desk([CONVERSATIONS, SERVICE], database, nats_url) as services:
         answers = await asyncio.gather(*(once(route) for route in routes * 2))
@@ -139,12 +101,12 @@ async def test_p2_one_mail_over_many_connections_is_one_message(database, nats_u
 async def test_c17_a_reply_leaves_is_reported_and_comes_back(database, nats_url, port, tmp_path):
     async with desk([CONVERSATIONS, SERVICE], database, nats_url) as services:
         pool = services["channel_email"].pool
-        await services["conversation"].ask(Say(REPLYING), idempotency_key="1")
+        await services["conversation"].ask(Say(reply()), idempotency_key="1")
         new = tmp_path / "mail" / "new"
         (mail,) = await eventually(lambda: list(new.iterdir()) if new.exists() else [], within=15)
         await eventually(lambda: journal(pool), within=15)
-        async with sender(port) as client:
-            assert await bring(client, (MAILS / "bounce.eml").read_bytes(), mail_from="") == 250
+        async with connected(port) as client:
+            assert (await bring(client, sample("bounce"), mail_from=""))[0] == 250
         sent, filed, failed = await journal(pool)
 
     assert message_from_bytes(mail.read_bytes())["Message-ID"] == OUR_ID == sent.external_id
