@@ -89,8 +89,8 @@ def cut(draw, told):
     batches, start = [], 0
     while start < len(told):
         end = start + draw(st.integers(1, 6))
-        repeated = draw(st.lists(st.sampled_from(told[:start]), max_size=2)) if start else []
-        batches.append([*repeated, *told[start:end]])
+        early, late = (draw(st.lists(st.sampled_from(told[:end]), max_size=2)) for _ in range(2))
+        batches.append([*(one for one in early if one in told[:start]), *told[start:end], *late])
         start = end
     return batches
 

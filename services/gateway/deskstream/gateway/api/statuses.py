@@ -55,6 +55,7 @@ STATUSES = {
         "too_many_tags",
         "shared_with_too_many",
     ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("reply_is_too_large",),
     HTTPStatus.TOO_MANY_REQUESTS: ("too_many_replies_queued",),
     HTTPStatus.INTERNAL_SERVER_ERROR: ("internal_error",),
     HTTPStatus.SERVICE_UNAVAILABLE: ("unavailable",),

@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import Any, TypeAlias
 
-from deskstream.contracts import Event
+from deskstream.contracts import Event, subjects
 from deskstream.contracts.conversation import (
     ConversationEvent,
     ConversationShared,
@@ -49,7 +49,7 @@ def line(heard: Heard[Any]) -> Line:
     number = event.after.number if isinstance(event, ConversationEvent) else event.number
     return (
         heard.at,
-        heard.lane.removeprefix("events."),
+        subjects.owner_of(heard.lane),
         event.NAME,
         event.conversation_id,
         heard.sequence,
