@@ -13,7 +13,7 @@ from deskstream.contracts.definitions import references
 from deskstream.messaging import Declaration
 from deskstream.messaging.topology import stream_of, topology
 from deskstream.messaging.wiring import Wiring, wiring_of
-from tests.architecture.repository import ROOT, modules, sections, services, text_of, texts
+from tests.architecture.repository import ROOT, imports, modules, sections, services, text_of, texts
 
 ARROWS = {
     "ingest": {"adapters"},
@@ -125,6 +125,24 @@ def test_every_event_of_the_language_is_somebody_s():
     said = {lane for declaration in declared() for lane in declaration.says}
     unsaid = [kind.__name__ for kind in events().values() if "." in kind.LANE and kind.LANE not in said]
     assert not unsaid
+
+
+def test_a_service_declares_whom_it_calls(service):
+    foreign = {kind.__name__: kind for kind in commands().values() if service.name != kind.SERVICE}
+    named = {
+        foreign[found.name]
+        for module in modules()
+        if module.place == f"services/{service.name}"
+        for found in imports(module)
+        if found.module.startswith("deskstream.contracts") and found.name in foreign
+    }
+    assert named <= set(service.calls)
+    assert set(service.calls) <= set(foreign.values())
+
+
+def test_a_beginning_is_said_of_lanes_that_are_heard(service):
+    assert service.since.keys() <= set(service.hears)
+    assert set(service.since.values()) <= {"now", "beginning"}
 
 
 def test_subjects_are_spelled_in_contracts_only():
