@@ -249,3 +249,17 @@ async def test_p8_a_timer_fires_once_and_on_time_and_a_cancelled_one_never(datab
         assert [row["key"] for row in rows] == ["soon"]
         assert 0 <= rows[0]["late"] < 1000
         assert await summing.pool.fetchval("SELECT key FROM timers") == "later"
+
+
+async def test_p8_nobody_is_woken_while_a_backlog_is_heard(database, nats_url, broker):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        await services["summing"].call(Wake(counter="k0", after_ms=600))
+    await publish(broker, [counted("k0", n) for n in range(1, 2001)])
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        pool = services["summing"].pool
+        await eventually(first_of(pool, "SELECT 1 FROM journal WHERE type LIKE '%woken'"), within=15)
+        heard = await pool.fetchval(
+            "SELECT count(*) FROM journal WHERE type LIKE '%added' AND id < (SELECT min(id) FROM journal "
+            "WHERE type LIKE '%woken')"
+        )
+        assert heard >= 1000

@@ -76,6 +76,12 @@ def delivery_of(ack: str) -> Delivery:
     return Delivery(tokens[2], int(tokens[4]), int(tokens[5]), tokens[7])
 
 
+def pending_of(ack: str) -> int:
+    """How many more messages the durable had when it delivered this one."""
+    tokens = ack.split(".")
+    return int(tokens[10] if len(tokens) >= 11 else tokens[8])
+
+
 def from_stream(subject: str, body: bytes, headers: dict[str, str] | None, ack: str) -> Item:
     """An item for a message that a durable delivered. Headers that lie are found out when the body is decoded."""
     delivery = delivery_of(ack)

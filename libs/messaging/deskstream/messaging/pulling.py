@@ -16,10 +16,14 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from deskstream.messaging.item import pending_of
+
 BATCH: Final = 200
 EXPIRES_S: Final = 30.0
 HEARTBEAT_S: Final = 5.0
 RETRY_S: Final = 0.5
+QUIET_S: Final = 0.5
+"""A durable that delivers nothing for so long after the first request has nothing."""
 
 log = structlog.get_logger()
 
@@ -42,11 +46,21 @@ class Puller:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._blocked_until = 0.0
+        self._started = monotonic()
+        self._pending: int | None = None
+
+    @property
+    def backlog(self) -> int | None:
+        """Messages that the server has yet to deliver, as of the last one; None until it is known."""
+        if self._pending is None and monotonic() - self._started > QUIET_S:
+            return 0
+        return self._pending
 
     async def start(self, client: Client) -> None:
         """Subscribes the inbox and begins to pull."""
         self._client = client
         self._inbox = client.new_inbox()
+        self._started = monotonic()
         self._subscription = await client.subscribe(self._inbox, cb=self._arrived, pending_bytes_limit=0)
         self._task = asyncio.create_task(self._keep_pulling(), name=f"pull {self.stream}")
 
@@ -78,6 +92,7 @@ class Puller:
         status = message.headers.get("Status") if message.headers and not message.reply else None
         if status is None:
             self._outstanding = max(0, self._outstanding - 1)
+            self._pending = pending_of(message.reply)
             self._hand_over(message)
         else:
             self._status(status, message.headers or {})

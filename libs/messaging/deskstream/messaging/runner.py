@@ -75,6 +75,11 @@ class Runner:
         """Whether more should be pulled."""
         return len(self._inbox) < INBOX_LIMIT // 2 and not self._stopping
 
+    @property
+    def backlog(self) -> int:
+        """Items that were taken in and not yet handled."""
+        return len(self._inbox)
+
     def offer_command(self, item: Item) -> None:
         """Like `offer`, but tells the caller to come back when there is too much to do."""
         assert item.future is not None

@@ -30,6 +30,9 @@ from deskstream.messaging.topology import stream_of
 from deskstream.messaging.waking import Waker
 from deskstream.messaging.wiring import wiring_of
 
+BACKLOG: Final = 500
+"""Events on their way that are no backlog, only load."""
+
 PROBE_WITHIN_S: Final = 2.0
 MAX_UNACKNOWLEDGED: Final = 1000
 
@@ -69,7 +72,7 @@ class RunningService:
         self.broker = make_broker(self.name, reach, self._reconnected, self._wish)
         self.app = FastStream(self.broker, logger=None)
         self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page)
-        self._waker = Waker(self.runner, pool, clock_offset)
+        self._waker = Waker(self.runner, pool, clock_offset, self._caught_up)
         self.runner.listeners += [self._waker, self]
         self._pullers: list[Puller] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -155,6 +158,12 @@ class RunningService:
             puller = Puller(stream_of(lane), self.name, self._hand_over, self.runner.has_room)
             self._pullers.append(puller)
             await puller.start(client)
+
+    def _caught_up(self) -> bool:
+        """Whether what was said before is heard, but for what is always on its way."""
+        heard = self.declaration.exclusive or len(self._pullers) == len(self.declaration.hears)
+        backlogs = [puller.backlog for puller in self._pullers]
+        return heard and self.runner.backlog < BACKLOG and all(b is not None and b < BACKLOG for b in backlogs)
 
     async def _fall_silent(self) -> None:
         for puller in self._pullers:

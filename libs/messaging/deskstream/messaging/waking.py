@@ -1,6 +1,7 @@
 """The loop that hands due timers to the runner: at once when a batch sets an early one, else by looking often."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,6 +17,8 @@ from deskstream.messaging.runner import MAX_BATCH, Runner
 LOOK_EVERY_S: Final = 0.5
 """Another replica may have set a timer; half a second keeps the promise of one second at rest."""
 
+CATCH_UP_S: Final = 0.1
+
 FAR: Final = datetime.max.replace(tzinfo=UTC)
 
 log = structlog.get_logger()
@@ -24,8 +27,15 @@ log = structlog.get_logger()
 class Waker:
     """Wakes objects when their moment has come."""
 
-    def __init__(self, runner: Runner, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        clock_offset: timedelta,
+        caught_up: Callable[[], bool],
+    ) -> None:
         self._runner = runner
+        self._caught_up = caught_up
         self._pool = pool
         self._offset = clock_offset
         self._next = FAR
@@ -53,7 +63,12 @@ class Waker:
                 continue
 
     async def _wake_due(self) -> float:
-        """Wakes what is due; returns the seconds until the next look."""
+        """Wakes what is due; returns the seconds until the next look.
+
+        While a backlog is heard nobody is woken: what would cancel a timer may stand in it.
+        """
+        if not self._caught_up():
+            return CATCH_UP_S
         async with self._pool.acquire() as connection:
             now = await read_now(connection, self._offset)
             items = await timers.due(connection, now, MAX_BATCH)
