@@ -1,0 +1,5 @@
+"""`python -m deskstream.cli`, the same as `deskstream`."""
+
+from deskstream.cli.main import main
+
+main()

@@ -1,0 +1,84 @@
+"""Asking the services: a connection to the broker, and commands over it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from deskstream.cli.output import errors
+from deskstream.cli.place import Place, without_password
+from deskstream.cli.problem import Problem
+from deskstream.contracts import Answered, Command
+from deskstream.messaging import commands
+from deskstream.messaging.connection import Reach
+from deskstream.runtime.launch import reach_of
+
+CONNECT_WITHIN_S: Final = 4
+
+
+@asynccontextmanager
+async def connected(reach: Reach, *, patient: bool = False) -> AsyncIterator[Client]:
+    """A connection to the broker; a `patient` one is made again for as long as it takes. Raises Problem."""
+    client = Client()
+    try:
+        connecting = client.connect(
+            reach.servers,
+            name="deskstream",
+            nkeys_seed_str=reach.seed,
+            connect_timeout=CONNECT_WITHIN_S,
+            allow_reconnect=patient,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            ping_interval=3,
+            max_outstanding_pings=2,
+            error_cb=_say_what_is_denied,
+        )
+        # A patient client tries for ever, and from the start.
+        await asyncio.wait_for(connecting, CONNECT_WITHIN_S + 1)
+    except (NatsError, OSError, TimeoutError) as error:
+        servers = ", ".join(map(without_password, reach.servers))
+        raise Problem(f"NATS does not answer at {servers} ({_why(error)}). Does it run?") from None
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def services_of(place: Place) -> AsyncIterator[Client]:
+    """A connection on which a desk's services can be asked."""
+    async with connected(reach_of(place.servers)) as client:
+        yield client
+
+
+async def ask(client: Client, command: Command, *, actor: str | None = None, key: str | None = None) -> dict[str, Any]:
+    """What a service answers; its refusal is a Problem."""
+    answer = await answered(client, command, actor=actor, key=key)
+    if answer.ok:
+        return answer.result
+    raise Problem(answer.error.sentence if answer.error else f"{command.NAME} was refused without a reason.")
+
+
+async def answered(
+    client: Client, command: Command, *, actor: str | None = None, key: str | None = None, within: float = 10.0
+) -> Answered:
+    """The answer as it is. Raises Problem when nobody answers."""
+    try:
+        return await commands.call(client, command, actor=actor, idempotency_key=key, within=within)
+    except TimeoutError:
+        raise Problem(
+            f"The service {command.SERVICE} does not answer. Does it run? `deskstream doctor` tells."
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+async def _say_what_is_denied(error: Exception) -> None:
+    # Whoever asked sees a mere timeout.
+    if "permissions violation" in str(error).lower():
+        errors().print(f"NATS: {error}", style="yellow", markup=False)

@@ -1,0 +1,30 @@
+"""Text from outside, made fit for one line of a terminal."""
+
+import re
+
+# C0 and C1 controls drive the terminal (escape sequences); bidi controls and zero-width characters make lines lie;
+# half surrogates cannot be printed at all.
+_SPACE = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
+_HIDDEN_IN_JSON = re.compile(_HIDDEN.pattern.replace("+", "").replace("\\u061c", "\\u061c\\u2028\\u2029"))
+
+_READ_AT_MOST = 20_000
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """The text without anything a terminal obeys, on one line, cut to `limit` characters with an ellipsis."""
+    # Longer than any terminal is wide: what comes after is not looked at.
+    cleaned = _HIDDEN.sub("", _SPACE.sub(" ", text[:_READ_AT_MOST])).strip()
+    if limit is None or len(cleaned) <= limit:
+        return cleaned
+    return cleaned[: max(limit - 1, 0)].rstrip() + "…"
+
+
+def paragraphs(text: str) -> str:
+    """The same for text of several lines, which it keeps."""
+    return "\n".join(one_line(line) for line in text.splitlines())
+
+
+def safe_json(document: str) -> str:
+    """A JSON document on which terminals act just as little: what is hidden is written as escapes."""
+    return _HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)

@@ -1,0 +1,82 @@
+"""The `deskstream` command: finds the module of the command that is called, and tells what goes wrong in a sentence."""
+
+import io
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer import Context
+from typer.core import TyperGroup
+
+from deskstream.cli import output
+from deskstream.cli.problem import Problem
+from deskstream.cli.registry import COMMANDS
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """All commands by their stubs; the real one is loaded when it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: entry.stub() for name, entry in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, stub and COMMANDS[name or ""].load(), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            output.tell_problem(problem, as_json=as_json)
+            raise typer.Exit(problem.code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # Who read our output has seen enough (`deskstream tail | head`): that is no failure.
+            output.swallow_the_rest()
+            raise typer.Exit(0) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="deskstream",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="New here? `deskstream up`, then in a second terminal `deskstream send FILE.eml` and `deskstream tail`.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        output.line(f"deskstream {version('deskstream-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def deskstream(
+    ctx: Context,
+    shown: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Support desk on an event stream: run it, use it, watch it, mend it.
+
+    Commands talk to the desk that [bold]deskstream up[/bold] runs in this folder or one above it, or to the servers
+    that DESKSTREAM_NATS_URL and DESKSTREAM_POSTGRES_URL name. Exit codes: 0 fine, 1 something is wrong, 2 misused.
+    """
+
+
+def main() -> None:
+    """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal of another charset shows ? for what it cannot; it does not end the command.
+            stream.reconfigure(errors="replace")
+    app()

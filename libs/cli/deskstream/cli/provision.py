@@ -1,0 +1,102 @@
+"""`deskstream provision`: the streams and durables that the services' declarations ask for."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from nats.aio.client import Client
+from nats.js.manager import JetStreamManager
+
+from deskstream.cli import output, services
+from deskstream.cli.asking import connected
+from deskstream.cli.execution import carry_out
+from deskstream.cli.place import find_place
+from deskstream.cli.problem import WRONG, Problem
+from deskstream.messaging import Declaration
+from deskstream.messaging.connection import Reach
+from deskstream.messaging.topology import Change, provision, topology
+from deskstream.runtime.launch import reach_of
+
+app = typer.Typer()
+
+UNCHANGED = "unchanged"
+
+
+class _LookOnly(JetStreamManager):
+    """Reads what is there, and leaves it so."""
+
+    async def add_stream(self, *_: Any, **__: Any) -> Any:
+        return None
+
+    async def update_stream(self, *_: Any, **__: Any) -> Any:
+        return None
+
+    async def add_consumer(self, *_: Any, **__: Any) -> Any:
+        return None
+
+
+class _Onlooker(Client):
+    """A client through whose eyes `provision` says what it would do."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = client
+
+    def jsm(self, **_: Any) -> JetStreamManager:
+        return _LookOnly(self._client)
+
+
+async def planned(client: Client, declarations: Sequence[Declaration]) -> list[Change]:
+    """What provisioning would do; changes nothing."""
+    return await provision(_Onlooker(client), wanted(declarations))
+
+
+async def provision_all(
+    reach: Reach, declarations: Sequence[Declaration], *, check: bool = False, replicas: int = 1
+) -> list[Change]:
+    """Makes what is missing; says what was done, or with `check` what would be."""
+    async with connected(reach) as client:
+        if check:
+            return await planned(client, declarations)
+        return await provision(client, wanted(declarations), replicas=replicas)
+
+
+def wanted(declarations: Sequence[Declaration]) -> Any:
+    """Streams and durables of these services. Raises Problem where their declarations contradict each other."""
+    try:
+        return topology(declarations)
+    except ValueError as error:
+        raise Problem(f"The services' declarations do not fit together: {error}.") from None
+
+
+@app.command()
+def command(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if something differs.")] = False,
+    replicas: Annotated[int, typer.Option(min=1, max=5, help="Copies of each stream in a NATS cluster.")] = 1,
+    as_json: output.AsJson = False,
+) -> None:
+    """Make the streams and durables that the services need.
+
+    They follow from what each service declares that it hears and says. Nothing is deleted and no reader loses its
+    place, so this can be repeated; services may use what is here made, and change none of it.
+    """
+    reach = reach_of(find_place().servers)
+    changes = carry_out(provision_all(reach, services.installed(), check=check, replicas=replicas))
+    differing = [change for change in changes if change.how != UNCHANGED]
+    if as_json:
+        output.say_json({"checked" if check else "provisioned": [asdict(change) for change in changes]})
+    else:
+        _tell(changes, differing, check=check)
+    if check and differing:
+        raise typer.Exit(WRONG)
+
+
+def _tell(changes: Sequence[Change], differing: Sequence[Change], *, check: bool) -> None:
+    if not differing:
+        output.line(f"All {len(changes)} streams and durables are as they should be.")
+        return
+    would = "would be " if check else ""
+    output.table(["what", "how"], [[change.what, f"{would}{change.how}"] for change in differing])
+    if check:
+        output.hint("`deskstream provision` does it.")

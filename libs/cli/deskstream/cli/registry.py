@@ -1,0 +1,62 @@
+"""Which commands there are, and where each lies: a module is imported when its command is called, not before.
+
+A module has an `app`: a `typer.Typer` with one command, or with a group of them.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+RUN: Final = "Run it"
+USE: Final = "Use it"
+WATCH: Final = "Watch and mend it"
+BUILD: Final = "Build on it"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command as `deskstream --help` shows it."""
+
+    name: str
+    module: str
+    help: str
+    panel: str
+
+    def stub(self) -> TyperCommand:
+        """Stands for the command in the list of all."""
+        return TyperCommand(self.name, help=self.help, rich_help_panel=self.panel)
+
+    def load(self) -> TyperCommand | TyperGroup:
+        """The command itself."""
+        app: typer.Typer = import_module(self.module).app
+        command = get_command(app)
+        command.name = self.name
+        assert isinstance(command, (TyperCommand, TyperGroup))
+        return command
+
+
+_ENTRIES: Final = (
+    Entry("up", "deskstream.cli.up.command", "Run everything here: servers and services in one process.", RUN),
+    Entry("down", "deskstream.cli.up.down", "Stop what `up` runs here. What was said and kept stays.", RUN),
+    Entry("run", "deskstream.cli.run", "Run some services, or all, on servers of your own.", RUN),
+    Entry("migrate", "deskstream.cli.migrate", "Bring the database up to date.", RUN),
+    Entry("provision", "deskstream.cli.provision", "Make the streams and durables that the services need.", RUN),
+    Entry("send", "deskstream.cli.send.command", "Send mails from .eml files to the desk.", USE),
+    Entry("conversations", "deskstream.cli.inbox.listing", "List the inbox.", USE),
+    Entry("reply", "deskstream.cli.inbox.replying", "Answer a customer.", USE),
+    Entry("why", "deskstream.cli.why.command", "Why this owner, and why is it due then?", USE),
+    Entry("crm", "deskstream.cli.crm", "Accounts and contacts: import them from a CSV file.", USE),
+    Entry("routing", "deskstream.cli.routing", "Agents and keyword rules: show them, apply a TOML file.", USE),
+    Entry("tail", "deskstream.cli.tail.command", "Follow what happens, like a log: one line an event.", WATCH),
+    Entry("doctor", "deskstream.cli.doctor.command", "Find what is wrong, and how to mend it.", WATCH),
+    Entry("dead-letters", "deskstream.cli.letters.command", "Messages that keep failing: retry or drop them.", WATCH),
+    Entry("asyncapi", "deskstream.cli.documents.asyncapi", "Print all messages and subjects as AsyncAPI 3.", BUILD),
+    Entry("schemas", "deskstream.cli.documents.schemas", "Write the JSON Schemas of all messages again.", BUILD),
+)
+
+COMMANDS: Final = {entry.name: entry for entry in _ENTRIES}
+"""By name, in the order of the help."""

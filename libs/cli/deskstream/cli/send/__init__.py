@@ -1,0 +1,1 @@
+"""`deskstream send`: mails from files, by SMTP."""

@@ -1,0 +1,1 @@
+"""`deskstream tail`: events as they happen, one line each."""
