@@ -90,7 +90,13 @@ def fields(mail, *names):
             {"to": Identity(email="j@müller.example")}, {"To": "j@xn--mller-kva.example"}, id="an umlaut in a domain"
         ),
         pytest.param(
-            {"copied": (Identity(email="b@c.example"), Identity(email="no,address@c.example"))},
+            {
+                "copied": (
+                    Identity(email="b@c.example"),
+                    Identity(email="no,address@c.example"),
+                    Identity(email=f"a@{'x' * 70}ü.example"),
+                )
+            },
             {"Cc": "b@c.example"},
             id="a copied one that cannot get mail is left out",
         ),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email import policy
 from email.header import Header
@@ -51,18 +52,15 @@ def compose(message: OutboundMessage, files: Sequence[tuple[str, Blob]], rules: 
 
     Raises `NotAnAddress` when the recipient has none that mail can be sent to; such a copied one is left out.
     """
-    address = rules.address_of(message.inbox)
-    name = name_of(message, rules)
-    answers = _with_token(address, message, rules, Purpose.REPLY)
-    mail = _body(message, files, address, rules)
-    for field, value in _fields(message, name, address, answers, company):
+    mail = _body(message, files, rules)
+    for field, value in _fields(message, rules, company):
         mail[field] = value
     return Composed(
-        message_id=name,
+        message_id=name_of(message, rules),
         # Bounces come back to the thread that they belong to.
-        mail_from=answers,
+        mail_from=_with_token(message, rules, Purpose.REPLY),
         to=_wire_address(message.to),
-        copied=tuple(_copied(message)),
+        copied=tuple(address for _, address in _copied(message)),
         content=mail.as_bytes(policy=_LINES),
     )
 
@@ -73,14 +71,14 @@ def name_of(message: OutboundMessage, rules: Rules) -> str:
     return message_id(message.reply_id, message.conversation_id, rules.secret, domain)
 
 
-def _fields(message: OutboundMessage, name: str, address: str, answers: str, company: str) -> Iterator[tuple[str, str]]:
-    yield "Message-ID", name
+def _fields(message: OutboundMessage, rules: Rules, company: str) -> Iterator[tuple[str, str]]:
+    yield "Message-ID", name_of(message, rules)
     yield "Date", format_datetime(message.at)
-    yield "From", _mailbox(f"{message.author} ({company})" if message.author else company, address)
+    yield "From", _mailbox(f"{message.author} ({company})", rules.address_of(message.inbox))
     yield "To", _mailbox(message.to.name or "", _wire_address(message.to))
-    if copied := [_mailbox(one.name or "", _wire_address(one)) for one in message.copied if _can_get_mail(one)]:
+    if copied := [_mailbox(name, address) for name, address in _copied(message)]:
         yield "Cc", ",\r\n ".join(copied)
-    yield "Reply-To", _mailbox(company, answers)
+    yield "Reply-To", _mailbox(company, _with_token(message, rules, Purpose.REPLY))
     yield "Subject", _words(_subject(message), "Subject")
     if earlier := _earlier(message):
         yield "In-Reply-To", earlier[-1]
@@ -105,11 +103,11 @@ def _subject(message: OutboundMessage) -> str:
     return title if _REPLY.match(title) else f"Re: {title}"
 
 
-def _body(message: OutboundMessage, files: Sequence[tuple[str, Blob]], address: str, rules: Rules) -> Message:
+def _body(message: OutboundMessage, files: Sequence[tuple[str, Blob]], rules: Rules) -> Message:
     text = clean_text(message.text).rstrip("\n") + "\n"
     body: Message
     if message.asks_solved:
-        yes, no = (_solved_link(address, message, rules, purpose) for purpose in (Purpose.SOLVED, Purpose.NOT_SOLVED))
+        yes, no = (_solved_link(message, rules, purpose) for purpose in (Purpose.SOLVED, Purpose.NOT_SOLVED))
         body = _multipart("alternative", message)
         body.attach(_text(f"{text}\n\nIs this solved?\nYes: {yes}\nNo: {no}\n", "plain"))
         body.attach(_text(_html(text, yes, no), "html"))
@@ -132,13 +130,13 @@ def _html(text: str, yes: str, no: str) -> str:
     )
 
 
-def _solved_link(address: str, message: OutboundMessage, rules: Rules, purpose: Purpose) -> str:
+def _solved_link(message: OutboundMessage, rules: Rules, purpose: Purpose) -> str:
     answer = "Yes%2C%20it%20is%20solved" if purpose is Purpose.SOLVED else "No%2C%20not%20solved%20yet"
-    return f"mailto:{_with_token(address, message, rules, purpose)}?subject={answer}&body={answer}."
+    return f"mailto:{_with_token(message, rules, purpose)}?subject={answer}&body={answer}."
 
 
-def _with_token(address: str, message: OutboundMessage, rules: Rules, purpose: Purpose) -> str:
-    local, _, domain = address.rpartition("@")
+def _with_token(message: OutboundMessage, rules: Rules, purpose: Purpose) -> str:
+    local, _, domain = rules.address_of(message.inbox).rpartition("@")
     return f"{local}+{thread_token.sign(message.conversation_id, rules.secret, purpose)}@{domain}"
 
 
@@ -164,14 +162,11 @@ def _multipart(kind: str, message: OutboundMessage) -> MIMEMultipart:
     return MIMEMultipart(kind, boundary=f"={sha256(f'{kind}/{message.reply_id}'.encode()).hexdigest()[:40]}")
 
 
-def _copied(message: OutboundMessage) -> Iterator[str]:
+def _copied(message: OutboundMessage) -> Iterator[tuple[str, str]]:
+    """(name, address) of everybody copied who can get mail."""
     for one in message.copied:
-        if _can_get_mail(one):
-            yield _wire_address(one)
-
-
-def _can_get_mail(one: Identity) -> bool:
-    return bool(one.email and _ADDRESS.fullmatch(one.email))
+        with suppress(NotAnAddress):
+            yield one.name or "", _wire_address(one)
 
 
 def _wire_address(one: Identity) -> str:

@@ -1,7 +1,7 @@
 """From bytes to a `ParsedMail`: the whole reading of one mail, in the order in which things are looked at."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deskstream.channel_email.parse.addresses import read_addresses, read_date, read_ids, read_message_id
 from deskstream.channel_email.parse.bodies import Body, read_body
@@ -63,29 +63,35 @@ def read_mail(raw: bytes) -> ReadMail:
     files, contents, ignored = _files(body.files)
     folded = fold(body.text)
     html, problems = _shown_html(body)
+    cut = ("header_cut",) if root.headers.cut & _SHOWN else ()
+    mail = replace(
+        _header(root),
+        text=folded.text or ("" if files else NOTHING_SAID),
+        quoted=folded.quoted,
+        html=html,
+        files=files,
+        flags=(*problems, *ignored, *cut),
+        forwarded=_forwarded(root, body.text),
+    )
+    return ReadMail(mail, contents)
+
+
+def _header(root: Part) -> ParsedMail:
+    """What is known before the body is looked at."""
     headers = root.headers
-    return ReadMail(
-        ParsedMail(
-            content_sha256=_content_sha256(root),
-            message_id=read_message_id(headers.all("message-id")),
-            sender=next(iter(read_addresses(headers.all("from") or headers.all("sender"))), None),
-            reply_to=read_addresses(headers.all("reply-to")),
-            to=read_addresses(headers.all("to")),
-            cc=read_addresses(headers.all("cc")),
-            subject=headers.words("subject")[:MAX_SUBJECT],
-            sent_at=read_date(headers.first("date")),
-            in_reply_to=read_ids(headers.all("in-reply-to")),
-            references=read_ids(headers.all("references")),
-            marks=_marks(root),
-            text=folded.text or ("" if files else NOTHING_SAID),
-            quoted=folded.quoted,
-            html=html,
-            files=files,
-            flags=(*problems, *ignored, *(["header_cut"] if headers.cut & _SHOWN else [])),
-            report=read_report(root),
-            forwarded=_forwarded(root, body.text),
-        ),
-        contents,
+    return ParsedMail(
+        content_sha256=_content_sha256(root),
+        message_id=read_message_id(headers.all("message-id")),
+        sender=next(iter(read_addresses(headers.all("from") or headers.all("sender"))), None),
+        reply_to=read_addresses(headers.all("reply-to")),
+        to=read_addresses(headers.all("to")),
+        cc=read_addresses(headers.all("cc")),
+        subject=headers.words("subject")[:MAX_SUBJECT],
+        sent_at=read_date(headers.first("date")),
+        in_reply_to=read_ids(headers.all("in-reply-to")),
+        references=read_ids(headers.all("references")),
+        marks=_marks(root),
+        report=read_report(root),
     )
 
 

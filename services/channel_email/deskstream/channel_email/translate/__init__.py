@@ -9,10 +9,10 @@ from hashlib import sha256
 from deskstream.channel_email.domain import AcceptMail
 from deskstream.channel_email.message_ids import made_id
 from deskstream.channel_email.parse.addresses import ADDRESS
-from deskstream.channel_email.parse.parsed import Address, ParsedMail, Unreadable
+from deskstream.channel_email.parse.parsed import Address, Forwarded, ParsedMail, Unreadable
 from deskstream.channel_email.rules import Rules
 from deskstream.channel_email.translate.automatic import automatic_kind, no_auto_answer, spam_marks
-from deskstream.channel_email.translate.fit import ATTACHMENTS_BYTES, COPIED_BYTES, fit_body, within
+from deskstream.channel_email.translate.fit import ATTACHMENTS_BYTES, COPIED_BYTES, FittedBody, fit_body, within
 from deskstream.channel_email.translate.names import name_flags
 from deskstream.channel_email.translate.threads import bounce_of, is_own_echo, thread_hints
 from deskstream.contracts.inbound import NEVER, Attachment, Identity, InboundMessage
@@ -44,43 +44,53 @@ class Translated:
 
 def translate(arrived: Arrived, rules: Rules) -> Translated:
     """The message that a mail is. Raises `Unreadable` for a mail that is no message to us."""
-    mail = arrived.mail
-    if is_own_echo(mail, rules):
+    if is_own_echo(arrived.mail, rules):
         raise Unreadable("own_echo", "This is a mail of our own; it has no effect.")
-    written_by = _sender(arrived)
-    flags = [*mail.flags, *name_flags(written_by, rules)]
-    if rules.is_agent(written_by.email):
-        flags.append("from_teammate")
-        mail, written_by = _forwarded_by_teammate(mail, written_by, rules, flags)
+    sender, mail = _speaking(_sender(arrived), arrived.mail, rules)
     body = fit_body(mail.text, mail.quoted, mail.html)
-    copied = [_identity(address) for address in _others(mail, written_by, rules)]
     files = tuple(_attachments(mail, arrived.contents))
-    message = InboundMessage(
+    message = _message(replace(arrived, mail=mail), rules, sender=sender, body=body)
+    message = _with_lists(message, [_identity(other) for other in _others(mail, sender, rules)], files)
+    contents = [(content, file.media_type) for content, file in zip(arrived.contents, files, strict=True)]
+    return Translated(
+        AcceptMail(message, bounce_of(mail, rules)),
+        (*contents, *([body.whole] if body.whole else [])),
+    )
+
+
+def _message(arrived: Arrived, rules: Rules, *, sender: Address, body: FittedBody) -> InboundMessage:
+    """Without those copied and the files, of which there may be too many."""
+    mail = arrived.mail
+    return InboundMessage(
         channel=CHANNEL,
         inbox=_inbox(arrived, rules),
         at=NEVER,
         external_id=mail.message_id or made_id(mail.content_sha256),
         sent_at=datetime.fromisoformat(mail.sent_at) if mail.sent_at else None,
-        sender=_identity(written_by),
-        copied=within(copied, COPIED_BYTES),
+        sender=_identity(sender),
         title=mail.subject or None,
         text=body.text,
         quoted=body.quoted,
         html=body.html,
         body_blob=sha256(body.whole[0]).hexdigest() if body.whole else None,
         raw_blob=arrived.raw_sha256,
-        attachments=within(files, ATTACHMENTS_BYTES),
         thread=thread_hints(mail, arrived.recipients, rules),
         automatic=automatic_kind(mail, arrived.mail_from, rules),
         no_auto_answer=no_auto_answer(mail),
         spam_marks=spam_marks(mail, rules),
+        flags=(*mail.flags, *_header_flags(mail, sender)),
         language=_language(mail),
     )
-    flags += _more_flags(mail, message, written_by, copied=len(copied), files=len(files))
-    contents = [(body_of_file, file.media_type) for body_of_file, file in zip(arrived.contents, files, strict=True)]
-    return Translated(
-        AcceptMail(message.model_copy(update={"flags": tuple(dict.fromkeys(flags))}), bounce_of(mail, rules)),
-        (*contents, *([body.whole] if body.whole else [])),
+
+
+def _with_lists(message: InboundMessage, copied: list[Identity], files: tuple[Attachment, ...]) -> InboundMessage:
+    kept, kept_files = within(copied, COPIED_BYTES), within(files, ATTACHMENTS_BYTES)
+    cut = [
+        *(["copied_cut"] if len(kept) < len(copied) else []),
+        *(["attachments_cut"] if len(kept_files) < len(files) else []),
+    ]
+    return message.model_copy(
+        update={"copied": kept, "attachments": kept_files, "flags": tuple(dict.fromkeys((*message.flags, *cut)))}
     )
 
 
@@ -92,18 +102,30 @@ def _sender(arrived: Arrived) -> Address:
     raise Unreadable("no_sender", "It names no sender that could be answered.")
 
 
-def _forwarded_by_teammate(
-    mail: ParsedMail, teammate: Address, rules: Rules, flags: list[str]
-) -> tuple[ParsedMail, Address]:
-    """A customer's mail that a colleague passed on is the customer's; the colleague is copied (N3)."""
+def _speaking(sender: Address, mail: ParsedMail, rules: Rules) -> tuple[Address, ParsedMail]:
+    """Whose message it is: a customer's mail that a colleague passed on is the customer's (N3)."""
+    flags = (*mail.flags, *name_flags(sender, rules))
+    if not rules.is_agent(sender.email):
+        return sender, replace(mail, flags=flags)
+    flags = (*flags, "from_teammate")
+    inside = _passed_on(mail, rules)
+    if inside is None:
+        return sender, replace(mail, flags=flags)
+    return inside.sender, replace(
+        mail,
+        text=inside.text,
+        quoted=inside.remark or None,
+        html=None,
+        cc=(sender, *mail.cc),
+        flags=(*flags, "forwarded_by_teammate"),
+    )
+
+
+def _passed_on(mail: ParsedMail, rules: Rules) -> Forwarded | None:
     inside = mail.forwarded
     if inside is None or not (inside.marked or _FORWARD.match(mail.subject)):
-        return mail, teammate
-    if rules.is_agent(inside.sender.email) or rules.is_ours(inside.sender.email):
-        return mail, teammate
-    flags.append("forwarded_by_teammate")
-    changed = replace(mail, text=inside.text, quoted=inside.remark or None, html=None, cc=(teammate, *mail.cc))
-    return changed, inside.sender
+        return None
+    return None if rules.is_agent(inside.sender.email) or rules.is_ours(inside.sender.email) else inside
 
 
 def _inbox(arrived: Arrived, rules: Rules) -> str:
@@ -131,17 +153,11 @@ def _attachments(mail: ParsedMail, contents: tuple[bytes, ...]) -> Iterator[Atta
         )
 
 
-def _more_flags(
-    mail: ParsedMail, message: InboundMessage, sender: Address, *, copied: int, files: int
-) -> Iterator[str]:
+def _header_flags(mail: ParsedMail, sender: Address) -> Iterator[str]:
     if mail.message_id is None:
         yield "message_id_made"
     if any(address.email != sender.email for address in mail.reply_to):
         yield "reply_to_differs"
-    if len(message.copied) < copied:
-        yield "copied_cut"
-    if len(message.attachments) < files:
-        yield "attachments_cut"
 
 
 def _language(mail: ParsedMail) -> str | None:
