@@ -1,9 +1,10 @@
 """What lies in this repository, read once: files, modules, what they import, which room they are."""
 
 import ast
+import gc
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,7 +73,23 @@ def suites() -> tuple[Path, ...]:
 
 @cache
 def parsed(path: Path) -> ast.Module:
-    return ast.parse(text_of(path))
+    return _trees()[path]
+
+
+@cache
+def _trees() -> dict[Path, ast.Module]:
+    # The trees stay for good; looking through them for garbage again and again took most of the time.
+    gc.disable()
+    trees = {path: ast.parse(text_of(path)) for path in files() if path.suffix == ".py"}
+    gc.freeze()
+    gc.enable()
+    return trees
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Everything in the tree of a file, walked once."""
+    return tuple(ast.walk(parsed(path)))
 
 
 @dataclass(frozen=True)
@@ -94,19 +111,22 @@ class Import:
 
 @cache
 def imports(module: Module) -> tuple[Import, ...]:
-    return tuple(_imports(module.tree))
+    return tuple(_imports(nodes(module.path)))
 
 
 def is_stdlib(top: str) -> bool:
     return top in sys.stdlib_module_names
 
 
-def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@cache
+def texts(path: Path) -> tuple[tuple[int, str], ...]:
     """Line and text of every string that is no docstring nor other bare sentence; of f-strings the fixed parts."""
-    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
-            yield node.lineno, node.value
+    bare = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    return tuple(
+        (node.lineno, node.value)
+        for node in nodes(path)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare
+    )
 
 
 def sections(readme: str) -> dict[str, str]:
@@ -136,8 +156,8 @@ def _module(path: Path) -> Module:
     return Module(path, f"{kind}/{package}", name, parsed(path))
 
 
-def _imports(tree: ast.Module) -> Iterator[Import]:
-    for node in ast.walk(tree):
+def _imports(tree: Iterable[ast.AST]) -> Iterator[Import]:
+    for node in tree:
         if isinstance(node, ast.Import):
             yield from (Import(alias.name, "", node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

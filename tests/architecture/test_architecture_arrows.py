@@ -150,7 +150,7 @@ def test_subjects_are_spelled_in_contracts_only():
         f"{module}:{line} {text!r}"
         for module in modules()
         if not str(module).startswith(tuple(LITERALS))
-        for line, text in texts(module.tree)
+        for line, text in texts(module.path)
         if SUBJECT.match(text)
     ]
     assert not wrong

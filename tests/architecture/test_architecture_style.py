@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.repository import ROOT, files, modules, parsed, suites, text_of, texts
+from tests.architecture.repository import ROOT, files, modules, nodes, parsed, suites, text_of, texts
 
 FATES = {
     "libs/messaging/deskstream/messaging/runner.py": "decides what becomes of a batch",
@@ -62,21 +62,21 @@ def test_only_those_who_decide_fates_catch_everything():
         f"{module}:{node.lineno}"
         for module in modules()
         if str(module) not in FATES
-        for node in ast.walk(module.tree)
+        for node in nodes(module.path)
         if catches_all(node) and isinstance(node, ast.ExceptHandler) and not raises_again(node)
     ]
     assert not wrong
 
 
 def test_whoever_may_catch_everything_does():
-    catching = {str(module) for module in modules() for node in ast.walk(module.tree) if catches_all(node)}
+    catching = {str(module) for module in modules() for node in nodes(module.path) if catches_all(node)}
     assert FATES.keys() <= catching
 
 
 def test_nobody_selects_a_star():
     statements = [
         *((path, line, text) for path in files() if path.suffix == ".sql" for line, text in lines(path)),
-        *((module.path, line, text) for module in modules() for line, text in texts(module.tree)),
+        *((module.path, line, text) for module in modules() for line, text in texts(module.path)),
     ]
     assert not [f"{path}:{line}" for path, line, text in statements if STAR.search(text)]
 
@@ -90,7 +90,7 @@ def test_no_statement_is_glued_together():
         f"{module}:{node.lineno}"
         for module in modules()
         if not str(module).startswith(tuple(GLUED_SQL))
-        for node in ast.walk(module.tree)
+        for node in nodes(module.path)
         if isinstance(node, ast.expr) and is_glued(node)
     ]
     assert not wrong
