@@ -56,7 +56,7 @@ async def test_a_new_file_is_the_only_one_applied(connection, folders):
 
 async def test_two_services_have_the_same_tables_side_by_side(connection, folders):
     await migrate(connection, "shop", folders)
-    assert names(await migrate(connection, "sla", folders[:1])) == ALL[:1]
+    assert names(await migrate(connection, "stall", folders[:1])) == ALL[:1]
 
 
 async def test_everything_is_missing_where_nothing_was_ever_applied(connection, folders):

@@ -77,7 +77,7 @@ def incoming(message: ReceivedMessage, *, contact=ADA, to=ID) -> Incoming:
     return Incoming(to, message, follow_up_id=ConversationId(new_id()), contact=contact)
 
 
-def passed_on(event: asked.FollowUpNeeded) -> Incoming:
+def passed_on(event: asked.MessagePassedOn) -> Incoming:
     new = ConversationId(new_id())
     return Incoming(event.follow_up_id, event.message, follow_up_id=new, passed_on=event)
 

@@ -22,6 +22,7 @@ from deskstream.contracts.inbound import Attachment, ChannelName, DeliveryState,
 from deskstream.contracts.message import Command, Event
 
 LANE = "events.conversation"
+FOLLOW_UP_LANE = "events.follow_up"
 
 TEXT_LIMIT = 32 * 1024
 
@@ -158,6 +159,17 @@ class FollowUpNeeded(ConversationEvent):
     """A customer answered an archived conversation; `follow_up_id` opens, or is open already, and gets it."""
 
     follow_up_id: ConversationId
+
+
+class MessagePassedOn(Event, lane=FOLLOW_UP_LANE, key="follow_up_id"):
+    """What the follow-up gets. On a lane of its own, which only conversation hears: on the other it would be sent every
+    event of its own again, to skip it."""
+
+    follow_up_id: ConversationId
+    conversation_id: ConversationId
+    """The archived one."""
+    after: ConversationFacts
+    """Of the archived one."""
     message: ReceivedMessage
     requester: Identity | None = None
     """How the requester of the archived conversation is reached."""

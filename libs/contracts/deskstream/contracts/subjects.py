@@ -9,6 +9,10 @@ OUTBOUND = "outbound"
 COMMANDS = "commands"
 
 
+_OWNERS = {"delivery": "ingest", "follow_up": "conversation"}
+"""Who writes the lanes that are not named after their writer."""
+
+
 class InboundAddress(NamedTuple):
     """Where an adapter published: `inbound.<channel>.<inbox>`."""
 
@@ -53,9 +57,7 @@ def key_of(subject: str) -> str:
 def owner_of(lane: str) -> str:
     """The service that writes a lane, and serves its journal: usually the one it is named after."""
     first, _, second = lane.partition(".")
-    if first == OUTBOUND:
-        return "conversation"
-    return "ingest" if second == "delivery" else second
+    return "conversation" if first == OUTBOUND else _OWNERS.get(second, second)
 
 
 def commands_of(service: str) -> str:

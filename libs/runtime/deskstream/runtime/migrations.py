@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import PurePath
 from typing import TypeAlias
 
@@ -74,7 +75,7 @@ def _read_folder(folder: Traversable) -> list[Migration]:
     path = PurePath(str(folder))
     source = path.parent.name if path.name == "migrations" else f"{path.parent.name}/{path.name}"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    for name, following in zip(names, [*names[1:], ""], strict=True):
+    for name, following in pairwise([*names, ""]):
         if not _FILE_NAME.fullmatch(name):
             raise MigrationError(f"{source}/{name}: a migration is named NNNN_what.sql.")
         if name[:4] == following[:4]:

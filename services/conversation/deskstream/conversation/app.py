@@ -20,6 +20,10 @@ SERVICE = Declaration(
     settings=Settings,
     build=build,
     migrations=files("deskstream.conversation") / "migrations",
-    hears=(crm.LANE, conversation.LANE, routing.LANE, ingest.DELIVERY_LANE),
-    says=(conversation.LANE, *(subjects.outbound_lane(channel) for channel in OUTBOUND_CHANNELS)),
+    hears=(crm.LANE, conversation.FOLLOW_UP_LANE, routing.LANE, ingest.DELIVERY_LANE),
+    says=(
+        conversation.LANE,
+        conversation.FOLLOW_UP_LANE,
+        *(subjects.outbound_lane(channel) for channel in OUTBOUND_CHANNELS),
+    ),
 )

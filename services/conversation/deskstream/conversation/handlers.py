@@ -15,8 +15,8 @@ from deskstream.contracts.conversation import (
     EndSnooze,
     EndWait,
     FindConversation,
-    FollowUpNeeded,
     Hold,
+    MessagePassedOn,
     NoteAdded,
     ReplyQueued,
     Resolve,
@@ -84,7 +84,7 @@ def _incoming(heard: Heard[SenderIdentified]) -> Incoming:
     )
 
 
-def _passed_on(heard: Heard[FollowUpNeeded]) -> Incoming:
+def _passed_on(heard: Heard[MessagePassedOn]) -> Incoming:
     said = heard.data
     return Incoming(
         conversation_id=said.follow_up_id,
@@ -96,7 +96,7 @@ def _passed_on(heard: Heard[FollowUpNeeded]) -> Incoming:
 
 HEARS: list[Hears] = [
     On(SenderIdentified, CONVERSATIONS, key=_of, becomes=_incoming),
-    On(FollowUpNeeded, CONVERSATIONS, key=_of, becomes=_passed_on),
+    On(MessagePassedOn, CONVERSATIONS, key=_of, becomes=_passed_on),
     On(DeliveryNoted, CONVERSATIONS, key=_of),
     Absorb(OwnerChosen, CONVERSATIONS, key=_of),
 ]

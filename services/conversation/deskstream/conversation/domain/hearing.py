@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from deskstream.contracts import Event
-from deskstream.contracts.conversation import AutomaticMessageFiled, CustomerReplied, FollowUpNeeded
+from deskstream.contracts.conversation import AutomaticMessageFiled, CustomerReplied, FollowUpNeeded, MessagePassedOn
 from deskstream.contracts.facts import ConversationFacts, Stage
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed, heard_at, moved
@@ -21,7 +21,7 @@ def hear(state: Conversation, incoming: Incoming, now: datetime) -> list[Event]:
     if incoming.message.automatic is not None:
         return [_filed(state, incoming, now)]
     if state.facts.stage is Stage.ARCHIVED:
-        return [_passed_on(state, incoming, now)]
+        return _passed_on(state, incoming, now)
     replied = _replied(state, incoming, now)
     if state.facts.snooze is None:
         return [replied]
@@ -38,17 +38,24 @@ def _filed(state: Conversation, incoming: Incoming, now: datetime) -> Event:
     )
 
 
-def _passed_on(state: Conversation, incoming: Incoming, now: datetime) -> Event:
+def _passed_on(state: Conversation, incoming: Incoming, now: datetime) -> list[Event]:
     by = who_wrote(state, incoming.message, incoming.contact)
-    return FollowUpNeeded(
+    needed = FollowUpNeeded(
         conversation_id=state.id,
         at=now,
         stage_before=state.facts.stage,
         after=changed(state.facts, **_known_of_requester(incoming, by)),
         follow_up_id=state.follow_up or incoming.follow_up_id,
+    )
+    passed_on = MessagePassedOn(
+        follow_up_id=needed.follow_up_id,
+        conversation_id=state.id,
+        at=now,
+        after=needed.after,
         message=incoming.message,
         requester=incoming.message.sender if by == "requester" else state.requester,
     )
+    return [needed, passed_on]
 
 
 def _replied(state: Conversation, incoming: Incoming, now: datetime) -> Event:

@@ -11,8 +11,8 @@ from deskstream.contracts.conversation import (
     ChangeTags,
     EndSnooze,
     EndWait,
-    FollowUpNeeded,
     Hold,
+    MessagePassedOn,
     Resolve,
     Review,
     SendReply,
@@ -40,7 +40,7 @@ class Incoming:
     """The sender's; None when passed on."""
     account: AccountFacts | None = None
     workspace: WorkspaceFacts | None = None
-    passed_on: FollowUpNeeded | None = None
+    passed_on: MessagePassedOn | None = None
 
 
 @dataclass(frozen=True, slots=True)
