@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-LIMIT: Final = 20 * 1024 * 1024
+LIMIT: Final = 25 * 1024 * 1024
 """Bytes of one blob."""
 
 # What may stand in an HTTP header, which is where a media type ends up.
@@ -17,7 +17,7 @@ class BlobTooLarge(ValueError):
     """It is over the limit; nothing was kept."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"{size:,} bytes are over the limit of {LIMIT:,} bytes (20 MiB) for one attachment or body")
+        super().__init__(f"{size:,} bytes are over the limit of {LIMIT:,} bytes (25 MiB) for one body")
         self.size = size
 
 

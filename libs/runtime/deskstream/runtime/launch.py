@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ from deskstream.runtime.settings import RuntimeSettings, read_settings
 
 STOP_WITHIN_S: Final = 25.0
 WAIT_FOR_SERVERS_S: Final = 60.0
+YOUNG_OBJECTS: Final = 100_000
 
 log = structlog.get_logger()
 
@@ -92,11 +94,20 @@ async def run_until_signalled(declarations: Sequence[Declaration], settings: Run
             health.add(name, service.problem)
         if settings.health_port:
             await health.serve(settings.health_host, settings.health_port)
+        _spare_the_collector()
         log.info("ready", services=list(services))
         await _first_of(signalled, services.values())
         log.info("stopping")
     if settings.health_port:
         await health.stop()
+
+
+def _spare_the_collector() -> None:
+    """A batch makes some 50,000 objects and lets go of them again by counting; looking for cycles among them every 700
+    took a third of the time. What lives since the start is never looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
 
 
 async def _first_of(signalled: asyncio.Event, services: Iterable[RunningService]) -> None:

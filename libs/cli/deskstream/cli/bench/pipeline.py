@@ -140,7 +140,7 @@ def _processes(addresses: Addresses) -> Any:
         "DESKSTREAM_LOG_LEVEL": "warning",
     }
     started = {
-        "+".join(names): subprocess.Popen([sys.executable, "-m", "deskstream.cli", "run", *names], env=environment)
+        "+".join(names): subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment)
         for names in GROUPS
     }
     try:
