@@ -24,13 +24,7 @@ FOREIGN_IN_CONTRACTS = {"pydantic", "pydantic_core"}
 
 NATS_ELSEWHERE = {
     "libs/testkit/": "tests look at the broker from outside",
-    "libs/cli/deskstream/cli/asking.py": "opens the one connection of an operator's command",
-    "libs/cli/deskstream/cli/execution.py": "says in a sentence that the broker is away",
-    "libs/cli/deskstream/cli/provision.py": "looks which streams and durables there are",
-    "libs/cli/deskstream/cli/bench/": "measures the raw broker beside the system",
-    "libs/cli/deskstream/cli/demo/": "publishes as a stranger's adapter would",
-    "libs/cli/deskstream/cli/doctor/": "looks at streams and durables from outside",
-    "libs/cli/deskstream/cli/tail/": "follows the streams without being a reader of the system",
+    "libs/cli/": "asks, measures and follows as any client could, and is no reader of the system",
 }
 """Beginning of the path -> why it may."""
 

@@ -67,6 +67,7 @@ def test_another_subject_names_no_inbox(subject):
     [
         ("events.crm", "EVENTS_CRM", "crm"),
         ("events.delivery", "EVENTS_DELIVERY", "ingest"),
+        ("events.follow_up", "EVENTS_FOLLOW_UP", "conversation"),
         ("outbound.email", "OUTBOUND_EMAIL", "conversation"),
         ("inbound.email", "INBOUND", "email"),
     ],
