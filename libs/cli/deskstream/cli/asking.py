@@ -16,6 +16,8 @@ from deskstream.messaging import commands
 from deskstream.messaging.connection import Reach
 from deskstream.runtime.launch import reach_of
 
+__all__ = ["Client", "answered", "ask", "connected", "services_of"]
+
 CONNECT_WITHIN_S: Final = 4
 
 

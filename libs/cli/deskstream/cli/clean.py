@@ -6,7 +6,10 @@ import re
 # half surrogates cannot be printed at all.
 _SPACE = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
-_HIDDEN_IN_JSON = re.compile(_HIDDEN.pattern.replace("+", "").replace("\\u061c", "\\u061c\\u2028\\u2029"))
+# JSON has its line breaks and tabs between values only; inside of texts they are escapes already.
+_HIDDEN_IN_JSON = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 _READ_AT_MOST = 20_000
 

@@ -3,18 +3,23 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from deskstream.cli.clean import safe_json
 from deskstream.cli.problem import Problem
+
+_UNBOUNDED = 10_000
+
+Moved = Callable[[int], None]
+"""Hears how far something is."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 """The option that every command has."""
@@ -28,8 +33,11 @@ class _Console(Console):
 
 
 def console() -> Console:
-    """For answers."""
-    return _Console(highlight=False)
+    """For answers; where no terminal reads them, lines are as long as they need to be."""
+    made = _Console(highlight=False)
+    if not made.is_terminal:
+        made.width = _UNBOUNDED
+    return made
 
 
 def errors() -> Console:
@@ -64,7 +72,7 @@ def json_line(document: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title: str | None = None) -> None:
-    """A table; without a terminal it is as wide as it needs to be."""
+    """A table without lines around it."""
     made = Table(
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False,
         show_header=any(columns),
@@ -73,17 +81,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title
         made.add_column(column, overflow="fold")
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    target = console()
-    target.print(made, width=None if target.is_terminal else _UNBOUNDED, crop=False)
+    console().print(made)
 
 
-_UNBOUNDED = 10_000
-
-
-def progress() -> Progress:
+def progress(*, counted: bool = True) -> Progress:
     """A bar on stderr, gone when it is done; nothing where no terminal reads it."""
     target = errors()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    done = MofNCompleteColumn() if counted else TaskProgressColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), done, TimeElapsedColumn())
     return Progress(*columns, console=target, transient=True, disable=not target.is_terminal)
 
 

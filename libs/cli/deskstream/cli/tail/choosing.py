@@ -11,6 +11,7 @@ from deskstream.contracts import subjects
 
 _WHOLE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LABEL: Final = re.compile(r"[A-Z]{2,5}-\d+", re.IGNORECASE)
+_EVENTS: Final = "EVENTS_"
 _PLAIN: Final = re.compile(r"[a-z0-9_]+")
 
 
@@ -32,26 +33,24 @@ class Filters:
 
     def takes_stream(self, name: str) -> bool:
         """Whether a stream of this name may hold something of it."""
-        if not name.startswith(("EVENTS_", "OUTBOUND_", "INBOUND")):
-            return False
-        if not name.startswith("EVENTS_"):
-            return self.wire
-        return not self.services or any(subjects.stream_of(lane) == name for lane in self._lanes())
+        if not name.startswith(_EVENTS):
+            return self.wire and name.startswith(("OUTBOUND_", "INBOUND"))
+        return not self.services or self._is_of_service(_lane(name))
 
     def subject_of(self, stream: str) -> str | None:
         """What the broker should send, where one subject can say it; None for everything."""
-        if not stream.startswith("EVENTS_"):
+        if not stream.startswith(_EVENTS):
             return None
         event = self.events[0] if len(self.events) == 1 and _PLAIN.fullmatch(self.events[0]) else "*"
         key = self.keys[0] if len(self.keys) == 1 and not self.same and _WHOLE_ID.fullmatch(self.keys[0]) else "*"
         if event == key == "*":
             return None
-        return f"{subjects.events_lane(stream.removeprefix('EVENTS_').lower())}.{event}.{key}"
+        return f"{_lane(stream)}.{event}.{key}"
 
     def match(self, seen: Seen, label: str) -> bool:
         """Whether this event is shown."""
         return (
-            (not self.services or seen.service in self.services or subjects.owner_of(seen.lane) in self.services)
+            (not self.services or self._is_of_service(seen.lane))
             and (not self.events or any(fnmatchcase(seen.event, wanted) for wanted in self.events))
             and (not self.keys or self._is_about(seen.key, label))
             and self.text.casefold() in seen.document.casefold()
@@ -63,10 +62,13 @@ class Filters:
             for wanted in self.keys
         )
 
-    def _lanes(self) -> list[str]:
-        # Ingest writes delivery reports on a lane of their own.
-        named = [subjects.events_lane(service) for service in self.services]
-        return named + [subjects.events_lane("delivery")] * ("ingest" in self.services)
+    def _is_of_service(self, lane: str) -> bool:
+        """A service may write several lanes, and a lane goes by its own name, too."""
+        return subjects.owner_of(lane) in self.services or lane.partition(".")[2] in self.services
+
+
+def _lane(stream: str) -> str:
+    return subjects.events_lane(stream.removeprefix(_EVENTS).lower())
 
 
 def is_label(key: str) -> bool:

@@ -24,7 +24,6 @@ _LOUD: Final = {
 _WORDS_LIMIT: Final = 500
 _NAME_WIDTH: Final = 34
 _KEY_WIDTH: Final = 9
-_STAGE_WIDTH: Final = 17
 
 
 def line_of(seen: Seen, label: str) -> Text:
@@ -36,9 +35,8 @@ def line_of(seen: Seen, label: str) -> Text:
     line.append(name.ljust(_NAME_WIDTH), style=_LOUD.get(seen.event, colour))
     line.append(" " + one_line(label).ljust(_KEY_WIDTH), style="bold")
     line.append(" ")
-    stage = _stage(seen)
-    if stage:
-        line.append(stage.ljust(_STAGE_WIDTH) + " ", style="bold")
+    if stage := _stage(seen):
+        line.append(f"{stage}  ", style="bold")
     line.append(one_line(words(seen), _WORDS_LIMIT), style=_LOUD.get(seen.event, ""))
     if seen.actor:
         line.append(f"  ({one_line(seen.actor, 40)})", style="dim")

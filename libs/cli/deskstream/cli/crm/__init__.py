@@ -1,0 +1,5 @@
+"""`deskstream crm`: accounts and contacts."""
+
+from deskstream.cli.crm.command import app
+
+__all__ = ["app"]

@@ -1,0 +1,1 @@
+"""`deskstream conversations` and `reply`: the inbox, through the HTTP API."""

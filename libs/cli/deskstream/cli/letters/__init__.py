@@ -1,0 +1,1 @@
+"""`deskstream dead-letters`: messages that keep failing, of all services."""

@@ -1,0 +1,1 @@
+"""`deskstream why`: the reasons behind an owner and a due time."""
