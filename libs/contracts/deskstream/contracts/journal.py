@@ -28,6 +28,8 @@ class ReadJournal(Command):
 
     lane: str
     key: str | None = None
+    beyond: int = Field(0, ge=0)
+    """With a key: only what has a higher sequence than this."""
     after: int = 0
     limit: int = Field(200, ge=1, le=1000)
 

@@ -90,7 +90,7 @@ LIMIT $3
 _PAGE_OF_KEY = """
 SELECT id, key, seq, subject, body
 FROM journal
-WHERE lane = $1 AND key = $4 AND id > $2
+WHERE lane = $1 AND key = $4 AND seq > $5 AND id > $2
 ORDER BY id
 LIMIT $3
 """
@@ -145,7 +145,7 @@ async def owed(tx: Tx, *, older_than: object, limit: int) -> list[Said]:
 
 async def read_page(tx: Tx, asked: ReadJournal) -> JournalPage:
     """The next rows of a lane, at most `PAGE_BYTES` of bodies but at least one row where there is one."""
-    extra = () if asked.key is None else (asked.key,)
+    extra = () if asked.key is None else (asked.key, asked.beyond)
     query = _PAGE if asked.key is None else _PAGE_OF_KEY
     found = await tx.fetch(query, asked.lane, asked.after, asked.limit, *extra)
     rows, size = list[JournalRow](), 0

@@ -108,7 +108,8 @@ class Publisher:
         while len(self._owed) >= limit:
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), DEADLINE_S)
+                async with asyncio.timeout(DEADLINE_S):
+                    await self._changed.wait()
             except TimeoutError:
                 self.drop_overdue()
 

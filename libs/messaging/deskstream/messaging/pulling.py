@@ -123,7 +123,9 @@ class Puller:
                 await self._request()
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+                # Not `wait_for`: under load Python 3.11's swallows the cancellation that ends this loop.
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

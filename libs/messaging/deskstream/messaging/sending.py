@@ -57,7 +57,8 @@ class Sender:
                 log.warning("sends_postponed", reason=repr(error)[:300])
             self._queued.clear()
             try:
-                await asyncio.wait_for(self._queued.wait(), LOOK_EVERY_S)
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._queued.wait()
             except TimeoutError:
                 continue
 

@@ -101,8 +101,8 @@ class Sweeper:
         async with self._pool.acquire() as connection:
             gaps = await waiting.gaps(connection, await read_now(connection, timedelta()))
         for (lane, key), read in gaps:
-            page = await self._read_page(lane, ReadJournal(lane=lane, key=key))
-            missing = [item for item in items_of(lane, page) if item.sequence > read]
+            page = await self._read_page(lane, ReadJournal(lane=lane, key=key, beyond=read))
+            missing = list(items_of(lane, page))
             log.info("gap_filled", lane=lane, key=key, found=len(missing))
             await self._runner.handle(missing)
         return len(gaps)

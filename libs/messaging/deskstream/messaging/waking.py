@@ -58,7 +58,8 @@ class Waker:
                 log.warning("timers_postponed", reason=repr(error)[:300])
             self._earlier.clear()
             try:
-                await asyncio.wait_for(self._earlier.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._earlier.wait()
             except TimeoutError:
                 continue
 
