@@ -40,6 +40,7 @@ class Entry:
 
 
 _ENTRIES: Final = (
+    Entry("demo", "deskstream.cli.demo.command", "Watch real mails become answered conversations.", RUN),
     Entry("up", "deskstream.cli.up.command", "Run everything here: servers and services in one process.", RUN),
     Entry("down", "deskstream.cli.up.down", "Stop what `up` runs here. What was said and kept stays.", RUN),
     Entry("run", "deskstream.cli.run", "Run some services, or all, on servers of your own.", RUN),
@@ -54,6 +55,10 @@ _ENTRIES: Final = (
     Entry("tail", "deskstream.cli.tail.command", "Follow what happens, like a log: one line an event.", WATCH),
     Entry("doctor", "deskstream.cli.doctor.command", "Find what is wrong, and how to mend it.", WATCH),
     Entry("dead-letters", "deskstream.cli.letters.command", "Messages that keep failing: retry or drop them.", WATCH),
+    Entry("bench", "deskstream.cli.bench.command", "Measure throughput and latency of the whole path.", BUILD),
+    Entry(
+        "faults", "deskstream.cli.faults.command", "Kill and cut what runs, and count what got lost: nothing.", BUILD
+    ),
     Entry("asyncapi", "deskstream.cli.documents.asyncapi", "Print all messages and subjects as AsyncAPI 3.", BUILD),
     Entry("schemas", "deskstream.cli.documents.schemas", "Write the JSON Schemas of all messages again.", BUILD),
 )

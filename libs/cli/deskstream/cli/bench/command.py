@@ -1,0 +1,58 @@
+"""`deskstream bench`: measurements, each with its bound and what the machine gives beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from deskstream.cli import output
+from deskstream.cli.bench.pipeline import Plan, bench_pipeline
+from deskstream.cli.execution import carry_out
+
+app = typer.Typer(no_args_is_help=True, help="Measure what the machine gives and what the system makes of it.")
+
+BOUNDS = (
+    ("inbound_per_s", "mails a second, published to visible in the inbox", "≥ 1,000"),
+    ("cpu_ms_per_message", "CPU ms a mail, all processes together", "≤ 2"),
+    ("ratio_to_raw", "share of what the raw figures of this run allow", ""),
+    ("handlings_per_message", "handlings a mail", "≤ 10.4"),
+    ("events_per_message", "events a mail", "≤ 4.2"),
+    ("p50_ms", "published to visible at rest, ms, p50", ""),
+    ("p99_ms", "published to visible at rest, ms, p99", "≤ 80"),
+    ("half_p50_ms", "the same at half the ceiling, ms, p50", ""),
+    ("half_p99_ms", "the same at half the ceiling, ms, p99", ""),
+)
+
+
+@app.callback()
+def _group() -> None:
+    """A group, although there is one measurement so far: `bench pipeline`."""
+
+
+@app.command()
+def pipeline(
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long full speed is measured.")] = 60.0,
+    calm_seconds: Annotated[float, typer.Option(min=1, max=600, help="How long latency at rest is measured.")] = 15.0,
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure the whole path: an adapter's publish to the mail visible in the inbox.
+
+    The mix: 20 % new conversations, 80 % replies, 10,000 contacts; the services in two processes, on servers of their
+    own. First the raw broker and database, so that figures of different machines can be compared by their ratio.
+    """
+    plan = Plan(seconds=seconds, calm_seconds=calm_seconds)
+    figures = carry_out(bench_pipeline(plan, (lambda _: None) if as_json else output.hint))
+    if as_json:
+        output.say_json(figures)
+    else:
+        _tell(figures)
+
+
+def _tell(figures: dict[str, Any]) -> None:
+    rows = [[what, f"{figures[name]:,}", bound] for name, what, bound in BOUNDS]
+    output.table(["figure", "measured", "must"], rows)
+    by_process = [[name, f"{ms} ms a mail"] for name, ms in figures["cpu_ms_by_process"].items()]
+    output.table(["process", "CPU"], by_process)
+    output.table(["memory", "MB"], [[name, str(mb)] for name, mb in figures["memory_mb"].items()])
+    output.table(["raw", ""], [[name, f"{value:,}"] for name, value in figures["raw"].items()])
