@@ -13,18 +13,18 @@ from deskstream.cli.demo.telling import Teller
 from deskstream.cli.demo.world import BERLIN, World, until
 
 FIRST = (
-    ("01-plain.eml", "plain text, known organisation"),
-    ("02-html.eml", "HTML with a script and a tracking pixel"),
+    ("01-plain.eml", "plain, known organisation"),
+    ("02-html.eml", "HTML, script, tracking pixel"),
     ("03-keyword.eml", "says “invoice”"),
-    ("04-stranger.eml", "free-mail address nobody knows"),
+    ("04-stranger.eml", "free mail, unknown"),
     ("05-reply-in-thread.eml", "answers the first one"),
-    ("06-attachment.eml", "screenshot called ../../screen shot.png"),
+    ("06-attachment.eml", "attachment ../../screen shot.png"),
     ("07-japanese.eml", "ISO-2022-JP"),
-    ("08-cyrillic.eml", "KOI8-R, unknown organisation"),
+    ("08-cyrillic.eml", "KOI8-R, unknown domain"),
     ("09-spam.eml", "spam"),
     ("10-newsletter.eml", "newsletter"),
-    ("11-broken-headers.eml", "broken headers, unknown charset"),
-    ("01-plain.eml", "the first one once more, by another route"),
+    ("11-broken-headers.eml", "broken headers and charset"),
+    ("01-plain.eml", "the first one once more"),
 )
 
 
@@ -55,7 +55,7 @@ async def _arrive(world: World, teller: Teller) -> Cast:
         shown = await _shown(world, mail)
         rows.append([what, mail.sender, f"{accepted:.0f} ms", *_became(shown)])
         _remember(cast, name, shown)
-    teller.table(["mail", "from", "accepted", "became", "stage", "owner", "account", "answer due in Berlin"], rows)
+    teller.table(["mail", "from", "accepted", "became", "stage", "owner", "account", "due (Berlin)"], rows)
     return cast
 
 

@@ -10,11 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 
+WIDE = 160
+"""Columns where no terminal says how many there are."""
+
+
 class Teller:
     """Prints as it goes, with the seconds since the beginning; keeps everything for `--json`."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        if not self._console.is_terminal:
+            self._console.width = WIDE
         self._started = time.monotonic()
         self.chapters: list[dict[str, Any]] = []
 

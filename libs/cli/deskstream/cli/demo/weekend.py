@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -26,7 +26,7 @@ async def tell(world: World, teller: Teller) -> None:
     await world.mail(mail)
     shown = await until(lambda: _clocked(world, mail.key), "a running clock")
     teller.line(f"Thursday 2026-04-30, 16:30 in Berlin: [b]{shown['name']}[/b] arrives", conversation=shown["name"])
-    await world.travel(MONDAY - timedelta(seconds=1))
+    await world.travel(MONDAY)
     await world.reply(shown["name"], "clara", "Fixed, the index was being rebuilt.")
     clock = await until(lambda: _stopped(world, shown["name"]), "the clock's end")
     teller.line(

@@ -133,7 +133,7 @@ async def until(look: Callable[[], Awaitable[Found | None]], what: str, within: 
             return found
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come within {within:g} s")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
