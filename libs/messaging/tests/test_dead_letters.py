@@ -109,7 +109,7 @@ async def test_o4_a_dropped_one_is_passed_with_author_and_reason_and_the_rest_of
         assert await progress_of(pool, "sick") == 4
         numbers = await pool.fetch("SELECT body::json -> 'data' ->> 'number' AS n FROM journal WHERE key = 'sick'")
         assert sorted(row["n"] for row in numbers) == ["1", "3", "4"]
-        row = await pool.fetchrow("SELECT key, seq, author, reason, body FROM dropped")
+        (row,) = await pool.fetch("SELECT key, seq, author, reason, body FROM dropped")
         assert (row["key"], row["seq"], row["author"], row["reason"]) == ("sick", 2, "anna", ANNA.reason)
         assert b"poison" in row["body"]
 

@@ -38,6 +38,7 @@ def _span_back(text: str, now: datetime) -> datetime | None:
 
 def _moment(text: str) -> datetime | None:
     try:
-        return max(datetime.fromisoformat(text).astimezone(), BEGINNING)
-    except (ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         return None
+    return BEGINNING if moment.year <= BEGINNING.year else moment.astimezone()

@@ -1,0 +1,1 @@
+"""`deskstream doctor`: what is wrong, and how to mend it."""

@@ -1,0 +1,107 @@
+"""NATS: does it answer, is everything there that the services need, does anybody fall behind?"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nats.js.errors import NotFoundError
+
+from deskstream.cli.asking import Client
+from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
+from deskstream.cli.provision import UNCHANGED, planned, wanted
+from deskstream.messaging import Declaration
+
+LAG_WORTH_A_LOOK: Final = 1000
+SECOND_LOOK_AFTER_S: Final = 1.0
+FULL: Final = 0.9
+NEARLY_FULL: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a reader is behind in a stream, and whether somebody reads for it."""
+
+    pending: int
+    """Messages that it has not been given, or has not acknowledged."""
+    heard: bool
+
+
+async def examine_broker(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
+    """Everything about the broker."""
+    return [
+        await _answers(client),
+        await _room(client),
+        await _topology(client, declarations),
+        *await _lags(client, declarations),
+    ]
+
+
+async def _answers(client: Client) -> Finding:
+    started = time.perf_counter()
+    await client.flush(timeout=3)
+    took = (time.perf_counter() - started) * 1000
+    version = client.connected_server_version
+    return fine("NATS", f"Version {version.major}.{version.minor}.{version.patch} answers in {took:.1f} ms.")
+
+
+async def _room(client: Client) -> Finding:
+    info = await client.jsm().account_info()
+    used, most = info.storage, info.limits.max_storage
+    if most <= 0:
+        return fine("NATS storage", f"{_mib(used)} used; the account has no limit of its own.")
+    sentence = f"{_mib(used)} of {_mib(most)} used."
+    advice = "Raise max_file_store, or give the streams less time; a full store refuses every publish."
+    if used > FULL * most:
+        return wrong("NATS storage", sentence, advice)
+    return warning("NATS storage", sentence, advice) if used > NEARLY_FULL * most else fine("NATS storage", sentence)
+
+
+async def _topology(client: Client, declarations: Sequence[Declaration]) -> Finding:
+    changes = await planned(client, declarations)
+    differing = [change.what for change in changes if change.how != UNCHANGED]
+    if not differing:
+        return fine("streams", f"All {len(changes)} streams and durables are as the services declare them.")
+    shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
+    return wrong("streams", f"Missing or different: {shown}.", "`deskstream provision` puts them right.")
+
+
+async def _lags(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
+    before = await _look(client, declarations)
+    if any(lag.pending > LAG_WORTH_A_LOOK for lag in before.values()):
+        await asyncio.sleep(SECOND_LOOK_AFTER_S)
+    after = await _look(client, declarations)
+    found = [_judged(reader, lag, before.get(reader, lag)) for reader, lag in after.items() if lag.pending]
+    behind = [finding for finding in found if finding]
+    return behind or [fine("lag", f"All {len(after)} readers are up to date.")]
+
+
+async def _look(client: Client, declarations: Sequence[Declaration]) -> Mapping[tuple[str, str], Lag]:
+    lags: dict[tuple[str, str], Lag] = {}
+    for durable in wanted(declarations).durables:
+        try:
+            info = await client.jsm().consumer_info(durable.stream, durable.reader)
+        except NotFoundError:
+            continue
+        pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
+        lags[durable.reader, durable.stream] = Lag(pending, heard=bool(info.num_waiting) or bool(info.num_ack_pending))
+    return lags
+
+
+def _judged(reader: tuple[str, str], lag: Lag, before: Lag) -> Finding | None:
+    name, stream = reader
+    what = f"{name} is {lag.pending:,} messages behind in {stream}"
+    if not lag.heard:
+        return wrong(
+            "lag", f"{what}, and nobody reads for it.", f"Start it: `deskstream run {name}`, or look at its log."
+        )
+    if lag.pending <= LAG_WORTH_A_LOOK:
+        return None
+    if lag.pending < before.pending:
+        return warning("lag", f"{what}, and is catching up.", "Wait; look again in a minute.")
+    return wrong("lag", f"{what}, and is not catching up.", f"Look at the log of {name}, or run more replicas of it.")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024 / 1024:,.0f} MiB"

@@ -1,0 +1,105 @@
+"""What stands around the servers: services, HTTP, mail, disk, the process of `up`."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from deskstream.cli.asking import Client
+from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
+from deskstream.cli.place import Place
+from deskstream.contracts import subjects
+from deskstream.contracts.journal import ReadHeads
+from deskstream.messaging import commands
+from deskstream.runtime.embedded.home import home_folder_of_root
+
+ANSWER_WITHIN_S: Final = 3.0
+GIB: Final = 1024**3
+LITTLE: Final = 1 * GIB
+SOON_LITTLE: Final = 5 * GIB
+
+
+async def examine_services(client: Client, names: Sequence[str]) -> list[Finding]:
+    """Whether each service answers. Every one answers questions about its journal."""
+    answers = await asyncio.gather(*(_service_answers(client, name) for name in names))
+    silent = [name for name, answered in zip(names, answers, strict=True) if not answered]
+    if not silent:
+        return [fine("services", f"All {len(names)} answer: {', '.join(names)}.")]
+    return [
+        wrong("services", f"{name} does not answer.", f"Start it: `deskstream up`, or `deskstream run {name}`.")
+        for name in silent
+    ]
+
+
+async def examine_doors(place: Place) -> list[Finding]:
+    """HTTP and mail, where their addresses are known."""
+    doors = []
+    if place.api_url:
+        doors.append(_http_answers(place.api_url))
+    if place.smtp:
+        doors.append(_mail_answers(place.mail_server))
+    return list(await asyncio.gather(*doors))
+
+
+def examine_machine(place: Place) -> list[Finding]:
+    """This machine, as far as data lie on it."""
+    findings = []
+    if place.state and not place.state.alive:
+        mend = "`deskstream up` starts it again; what was accepted is not lost."
+        findings.append(wrong("process", f"The process {place.state.pid} of `up` was ended by force.", mend))
+    if place.folder:
+        # Root's servers keep their data elsewhere.
+        folders = [place.folder, home_folder_of_root(place.folder)]
+        findings.append(_disk(min((folder for folder in folders if folder.exists()), key=_free)))
+    return findings
+
+
+def _disk(folder: Path) -> Finding:
+    free = _free(folder)
+    sentence = f"{free / GIB:,.1f} GiB are free where the data lie ({folder})."
+    mend = "Make room: a full disk stops both servers."
+    if free < LITTLE:
+        return wrong("disk", sentence, mend)
+    return warning("disk", sentence, mend) if free < SOON_LITTLE else fine("disk", sentence)
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+async def _service_answers(client: Client, name: str) -> bool:
+    asked = ReadHeads(lane=subjects.events_lane(name), limit=1)
+    try:
+        return (await commands.call(client, asked, service=name, within=ANSWER_WITHIN_S)).ok
+    except TimeoutError:
+        return False
+
+
+async def _http_answers(url: str) -> Finding:
+    mend = "The service gateway answers HTTP: look at its log, and at DESKSTREAM_GATEWAY_LISTEN."
+    try:
+        async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S) as client:
+            answer = await client.get(f"{url}/api/health")
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        return wrong("HTTP API", f"{url} does not answer ({type(error).__name__}).", mend)
+    if answer.is_success:
+        return fine("HTTP API", f"{url} answers.")
+    return wrong("HTTP API", f"{url}/api/health answers {answer.status_code}.", mend)
+
+
+async def _mail_answers(server: tuple[str, int]) -> Finding:
+    where = f"{server[0]}:{server[1]}"
+    mend = "The service channel_email takes mails in: look at its log, and at DESKSTREAM_EMAIL_LISTEN."
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            reader, writer = await asyncio.open_connection(*server)
+            greeting = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        return wrong("mail", f"{where} does not answer ({type(error).__name__}).", mend)
+    if greeting.startswith(b"220"):
+        return fine("mail", f"{where} takes mails.")
+    return warning("mail", f"{where} says {greeting[:80].decode('utf-8', 'replace').strip()!r}.", mend)
