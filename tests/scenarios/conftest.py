@@ -1,12 +1,25 @@
 import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
 
+import aiosmtplib
 import asyncpg
+import httpx
 import nats
 import pytest
 import pytest_asyncio
 
+from deskstream.contracts import Command
+from deskstream.messaging.service import RunningService
 from deskstream.runtime.schemas import installed_services
-from deskstream.testkit.desk import prepare
+from deskstream.testkit.desk import desk, prepare
+from deskstream.testkit.eventually import eventually
+
+TOKEN = "token-of-the-scenarios"
 
 
 def free_port():
@@ -15,13 +28,60 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@dataclass
+class Desk:
+    """All services of one test, and the doors to them: SMTP, HTTP, commands, tables."""
+
+    services: dict[str, RunningService]
+    api: httpx.AsyncClient
+    records: "asyncpg.Connection[asyncpg.Record]"
+    smtp_port: int
+
+    async def ask(self, command: Command, actor: str | None = None) -> dict[str, Any]:
+        answer = await self.services["gateway"].call(command, actor=actor)
+        assert answer.ok, answer.error
+        return answer.result
+
+    async def mail(self, mail: EmailMessage, recipient: str = "support@example.org") -> None:
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=self.smtp_port) as client:
+            await client.send_message(mail, recipients=[recipient])
+
+    async def post(self, path: str, agent: str, **body: Any) -> httpx.Response:
+        return await self.api.post(path, json=body, headers={"X-Agent": agent})
+
+    async def show(self, name: str) -> dict[str, Any]:
+        answer = await self.api.get(f"/api/conversations/{name}")
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    async def when(self, name: str, holds: Callable[[dict[str, Any]], Any], what: str) -> dict[str, Any]:
+        """The conversation as the API shows it as soon as something holds."""
+
+        async def look() -> dict[str, Any] | None:
+            answer = await self.api.get(f"/api/conversations/{name}")
+            return answer.json() if answer.is_success and holds(answer.json()) else None
+
+        return await eventually(look, within=10, what=f"{what} of {name}")  # type: ignore[return-value]
+
+    async def reply(self, name: str, agent: str, text: str, **more: Any) -> httpx.Response:
+        seen = (await self.show(name))["version"]
+        return await self.post(f"/api/conversations/{name}/replies", agent, **({"last_seen": seen} | more), text=text)
+
+    async def waiting(self) -> dict[str, int]:
+        """What waits, by service; those where nothing does are left out."""
+        counts = {
+            name: await self.records.fetchval(f"SELECT count(*) FROM {name}.waiting") for name in installed_services()
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
 @pytest.fixture
 def environment(tmp_path, monkeypatch):
     """What every service is told, for this process and for those it starts; returns the ports."""
     ports = {"smtp": free_port(), "http": free_port()}
     told = {
         "DESKSTREAM_THREAD_SECRET": "thread-secret-of-the-scenarios",
-        "DESKSTREAM_GATEWAY_TOKEN": "token-of-the-scenarios",
+        "DESKSTREAM_GATEWAY_TOKEN": TOKEN,
         "DESKSTREAM_GATEWAY_LISTEN": f"127.0.0.1:{ports['http']}",
         "DESKSTREAM_EMAIL_LISTEN": f"127.0.0.1:{ports['smtp']}",
         "DESKSTREAM_EMAIL_MAILDIR": str(tmp_path / "maildir"),
@@ -40,6 +100,28 @@ async def furnished(environment, database, nats_url, monkeypatch):
     monkeypatch.setenv("DESKSTREAM_POSTGRES_URL", database)
     monkeypatch.setenv("DESKSTREAM_LOG_LEVEL", "warning")
     return environment
+
+
+@pytest.fixture
+def open_desk(environment, database, nats_url, records):
+    """`async with open_desk() as desk:` with all services running; their clock may be somewhere else."""
+
+    @asynccontextmanager
+    async def opened(clock_offset: timedelta = timedelta()):
+        async with AsyncExitStack() as stack:
+            services = await stack.enter_async_context(
+                desk(installed_services().values(), database, nats_url, clock_offset=clock_offset)
+            )
+            api = await stack.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=f"http://127.0.0.1:{environment['http']}",
+                    headers={"Authorization": f"Bearer {TOKEN}"},
+                    timeout=10,
+                )
+            )
+            yield Desk(services, api, records, environment["smtp"])
+
+    return opened
 
 
 @pytest_asyncio.fixture
