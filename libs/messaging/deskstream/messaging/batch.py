@@ -10,7 +10,7 @@ from deskstream.messaging.declare import Tx
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.fold import Fold
 from deskstream.messaging.item import RAW_TYPE, Item, Outcomes, Said, Source
-from deskstream.messaging.positions import Standing, lock_heads, lock_progress
+from deskstream.messaging.positions import Position, Standing, lock, lock_heads
 from deskstream.messaging.targets import Target, hear, resolve, targets_of
 from deskstream.messaging.wiring import Wiring
 
@@ -47,29 +47,32 @@ class Batch:
         self.points.reach("in_transaction")
         items, answered = await asked.known_answers(tx, items)
         read_first = sorted_by_key(items)
-        progress, waits, now = await lock_progress(
-            tx, {i.position for i in read_first if i.sequence}, self.clock_offset
-        )
-        found = await waiting.behind(tx, waits) if waits else []
+        numbered = [item for item in read_first if item.sequence]
+        locked = await lock(tx, {i.position for i in numbered}, self._likely_heads(numbered), self.clock_offset)
+        found = await waiting.behind(tx, locked.waits) if locked.waits else []
         ordered = merged(read_first, [item for item, _ in found])
-        fold = Fold(self.wiring, now, progress, alone)
-        before = dict(progress.at)
-        work = [(item, self._prepare(item, now)) for item in ordered]
-        heads = await self._load(tx, fold, work)
+        fold = Fold(self.wiring, locked.now, locked.progress, alone)
+        before = dict(locked.progress.at)
+        work = [(item, self._prepare(item, locked.now)) for item in ordered]
+        await self._load(tx, fold, work, locked.heads)
         fold.run(work, dict(found))
-        done = await self._write(tx, fold, heads, before, marks)
+        done = await self._write(tx, fold, locked.heads, before, marks)
         done.answers += answered
         self.points.reach("before_commit")
         return done
 
     async def settle(self, tx: Tx, item: Item, error: Exception) -> Done:
         """Writes the fate of an item whose own transaction failed, without handling it again."""
-        progress, _, now = await lock_progress(tx, {item.position} if item.sequence else (), self.clock_offset)
-        fold = Fold(self.wiring, now, progress, alone=True)
-        item.heard = item.heard or (None if isinstance(error, Unreadable) else hear(item, self.wiring, now))
-        before = dict(progress.at)
+        locked = await lock(tx, {item.position} if item.sequence else (), (), self.clock_offset)
+        fold = Fold(self.wiring, locked.now, locked.progress, alone=True)
+        item.heard = item.heard or (None if isinstance(error, Unreadable) else hear(item, self.wiring, locked.now))
+        before = dict(locked.progress.at)
         fold.run([(item, error)], {})
-        return await self._write(tx, fold, Standing(), before, ())
+        return await self._write(tx, fold, locked.heads, before, ())
+
+    def _likely_heads(self, numbered: Sequence[Item]) -> set[Position]:
+        """What is decided on an event is mostly said under the same key: locked along, it saves a statement."""
+        return {(self.wiring.lane, item.key) for item in numbered if item.type in self.wiring.decided}
 
     def _prepare(self, item: Item, now: datetime) -> list[Target] | Exception:
         """Decodes; an item that cannot be read carries its error to the place that decides its fate."""
@@ -81,7 +84,7 @@ class Batch:
         except Exception as error:  # every error of a message is this message's; its fate is decided in the fold
             return error
 
-    async def _load(self, tx: Tx, fold: Fold, work: Work) -> Standing:
+    async def _load(self, tx: Tx, fold: Fold, work: Work, heads: Standing) -> None:
         readable = [(item, targets) for item, targets in work if isinstance(targets, list)]
         if self.wiring.resolves:
             await resolve(tx, readable, fold.now)
@@ -90,17 +93,15 @@ class Batch:
             for target in targets:
                 if target.aggregate is not None:
                     wanted.setdefault(target.aggregate.name, set()).add(target.key)
-        heads = Standing()
         locked = {key for name, keys in wanted.items() if self.wiring.aggregates[name].locks for key in keys}
         await lock_heads(tx, heads, {(self.wiring.lane, key) for key in locked})
         for name, keys in wanted.items():
             states = await self.wiring.aggregates[name].load(tx, sorted(keys))
             fold.states |= {(name, key): states[key] for key in keys}
         fold.loaded = dict(fold.states)
-        return heads
 
     async def _write(
-        self, tx: Tx, fold: Fold, heads: Standing, before: dict[tuple[str, str], int], marks: Sequence[int]
+        self, tx: Tx, fold: Fold, heads: Standing, before: dict[Position, int], marks: Sequence[int]
     ) -> Done:
         await lock_heads(tx, heads, fold.head_positions())
         heads_before = dict(heads.at)

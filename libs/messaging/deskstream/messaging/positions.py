@@ -9,23 +9,33 @@ from deskstream.messaging.declare import Tx
 Position = tuple[str, str]
 
 # FOR UPDATE above a sort locks in the order of the sort, so that two replicas never wait for each other crosswise.
-_LOCK_PROGRESS = """
-WITH locked AS (
+# The branches of UNION ALL run one after the other: progress, then heads, then the clock.
+_LOCK = """
+WITH read AS (
     SELECT p.lane, p.key, p.seq
     FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
     JOIN progress p USING (lane, key)
     ORDER BY p.lane, p.key
     FOR UPDATE OF p
+), written AS (
+    SELECT h.lane, h.key, h.seq
+    FROM unnest($3::text[], $4::text[]) AS asked(lane, key)
+    JOIN heads h USING (lane, key)
+    ORDER BY h.lane, h.key
+    FOR UPDATE OF h
 )
-SELECT lane, key, seq, NULL::timestamptz AS now
-FROM locked
+SELECT 'read' AS what, lane, key, seq, NULL::timestamptz AS now
+FROM read
 UNION ALL
-SELECT DISTINCT w.lane, w.key, NULL::bigint, NULL::timestamptz
+SELECT DISTINCT 'waits', w.lane, w.key, NULL::bigint, NULL::timestamptz
 FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
 JOIN waiting w USING (lane, key)
 WHERE w.seq > 0
 UNION ALL
-SELECT NULL, NULL, NULL, clock_timestamp()
+SELECT 'written', lane, key, seq, NULL::timestamptz
+FROM written
+UNION ALL
+SELECT 'now', NULL, NULL, NULL, clock_timestamp()
 """
 
 _LOCK_HEADS = """
@@ -57,24 +67,34 @@ class Standing:
         return [m for m in moved if m[0] in self.known], [m for m in moved if m[0] not in self.known]
 
 
-async def lock_progress(
-    tx: Tx, positions: Iterable[Position], offset: timedelta
-) -> tuple[Standing, set[Position], datetime]:
-    """Where this reader stands, locked; the positions for which something waits; and the time, read after locking.
+@dataclass(slots=True)
+class Locked:
+    """What a batch's first statement found."""
+
+    progress: Standing
+    heads: Standing
+    waits: set[Position]
+    """Positions for which something waits in the table."""
+    now: datetime
+
+
+async def lock(tx: Tx, read: Iterable[Position], written: Iterable[Position], offset: timedelta) -> Locked:
+    """Where this reader and this writer stand, locked; what waits; and the time, read after locking.
 
     A position without a row stands at 0 and is not locked: whoever inserts it first wins, the other tries again.
     The clock is the database's, plus an offset that is 0 outside tests and what-if; nothing else reads one.
     """
-    wanted = sorted(set(positions))
-    standing, waiting = Standing(asked=set(wanted)), set[Position]()
-    *rows, last = await tx.fetch(_LOCK_PROGRESS, *_columns(wanted))
-    for lane, key, seq, _ in rows:
-        if seq is None:
-            waiting.add((lane, key))
-        else:
-            standing.at[lane, key] = seq
-            standing.known.add((lane, key))
-    return standing, waiting, last["now"] + offset
+    asked = sorted(set(read)), sorted(set(written))
+    *rows, last = await tx.fetch(_LOCK, *_columns(asked[0]), *_columns(asked[1]))
+    found = Locked(Standing(asked=set(asked[0])), Standing(asked=set(asked[1])), set(), last["now"] + offset)
+    for what, lane, key, seq, _ in rows:
+        if what == "waits":
+            found.waits.add((lane, key))
+            continue
+        standing = found.progress if what == "read" else found.heads
+        standing.at[lane, key] = seq
+        standing.known.add((lane, key))
+    return found
 
 
 async def lock_heads(tx: Tx, standing: Standing, positions: Iterable[Position]) -> None:
