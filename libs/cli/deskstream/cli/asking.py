@@ -21,25 +21,44 @@ __all__ = ["Client", "answered", "ask", "connected", "services_of"]
 CONNECT_WITHIN_S: Final = 4
 
 
+class _Ears:
+    """Hears the client's errors: while it connects, the first round of them ends it; later it goes on."""
+
+    def __init__(self, servers: int) -> None:
+        self._left: int | None = servers
+
+    def connected(self) -> None:
+        self._left = None
+
+    async def heard(self, error: Exception) -> None:
+        if "permissions violation" in str(error).lower():
+            # Whoever asked sees a mere timeout.
+            errors().print(f"NATS: {error}", style="yellow", markup=False)
+        elif self._left is not None:
+            self._left -= 1
+            if self._left <= 0:
+                raise error
+
+
 @asynccontextmanager
 async def connected(reach: Reach, *, patient: bool = False) -> AsyncIterator[Client]:
     """A connection to the broker; a `patient` one is made again for as long as it takes. Raises Problem."""
-    client = Client()
+    client, ears = Client(), _Ears(len(reach.servers))
+    connecting = client.connect(
+        reach.servers,
+        name="deskstream",
+        nkeys_seed_str=reach.seed,
+        connect_timeout=CONNECT_WITHIN_S,
+        allow_reconnect=patient,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        ping_interval=3,
+        max_outstanding_pings=2,
+        error_cb=ears.heard,
+    )
     try:
-        connecting = client.connect(
-            reach.servers,
-            name="deskstream",
-            nkeys_seed_str=reach.seed,
-            connect_timeout=CONNECT_WITHIN_S,
-            allow_reconnect=patient,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=1,
-            ping_interval=3,
-            max_outstanding_pings=2,
-            error_cb=_say_what_is_denied,
-        )
-        # A patient client tries for ever, and from the start.
         await asyncio.wait_for(connecting, CONNECT_WITHIN_S + 1)
+        ears.connected()
     except (NatsError, OSError, TimeoutError) as error:
         servers = ", ".join(map(without_password, reach.servers))
         raise Problem(f"NATS does not answer at {servers} ({_why(error)}). Does it run?") from None
@@ -78,9 +97,3 @@ async def answered(
 
 def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-async def _say_what_is_denied(error: Exception) -> None:
-    # Whoever asked sees a mere timeout.
-    if "permissions violation" in str(error).lower():
-        errors().print(f"NATS: {error}", style="yellow", markup=False)

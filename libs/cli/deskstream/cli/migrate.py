@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-import asyncpg
 import typer
 
 from deskstream.cli import output, services
+from deskstream.cli.database import database
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import find_place
 from deskstream.cli.problem import WRONG
@@ -28,16 +28,13 @@ class Step:
 
 async def migrate_all(dsn: str, declarations: Sequence[Declaration], *, check: bool = False) -> list[Step]:
     """Brings every schema up to date; says what was applied, or with `check` what would be."""
-    connection = await asyncpg.connect(dsn, timeout=10)
     carry = missing_migrations if check else migrate
-    try:
+    async with database(dsn) as connection:
         return [
             Step(schema, str(migration))
             for schema, sources in schemas(declarations).items()
             for migration in await carry(connection, schema, sources)
         ]
-    finally:
-        await connection.close()
 
 
 @app.command()

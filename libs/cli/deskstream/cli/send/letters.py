@@ -69,7 +69,7 @@ def read_letter(name: str, envelope: Envelope, *, any_bytes: bool = False) -> Le
         raise Unusable("It is no mail: it does not begin with a header. --any-bytes sends it all the same.")
     sender = _sender(head) if envelope.sender is None else envelope.sender
     inbox = (envelope.inbox,) if envelope.inbox else ()
-    recipients = envelope.recipients or inbox or _addresses(head, b"To")
+    recipients = envelope.recipients or inbox or _addresses(head, b"to")
     if not recipients:
         raise Unusable("It names nobody in To: say --to ADDRESS.")
     return Letter(name, raw, sender, recipients)
