@@ -39,7 +39,13 @@ class Raced(Exception):
 
 def is_transient(error: BaseException) -> bool:
     """Whether the world is unwell, rather than we or the message."""
-    return isinstance(error, (*_TRANSIENT, Raced))
+    return isinstance(error, (*_TRANSIENT, Raced)) or _is_farewell(error)
+
+
+def _is_farewell(error: BaseException) -> bool:
+    """The server ended an idle session: its last words were read, the end of the connection not yet. asyncpg has no
+    class of its own for that moment, and none of its other internal errors says so."""
+    return isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
 
 
 def concerns_one(error: BaseException) -> bool:

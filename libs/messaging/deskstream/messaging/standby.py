@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -40,8 +41,7 @@ class Standby:
                     try:
                         await self._hold(connection)
                     finally:
-                        # The pool gives connections on as they are.
-                        await connection.execute(_GIVE_UP)
+                        await self._give_up(connection)
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -59,6 +59,17 @@ class Standby:
         while True:
             await connection.execute(_STILL_HERE)
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _give_up(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        """The pool gives connections on as they are. An error here would take the place of the cancellation that ends
+        the loop; a connection that cannot be asked any more is closed, and its lock goes with it."""
+        try:
+            await connection.execute(_GIVE_UP)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
 
     async def _down(self) -> None:
         if self.active:

@@ -98,8 +98,8 @@ LIMIT 100
 
 _START_TRY = """
 INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, tries, next_at, since)
-SELECT $1, $2, $3, $4, $5, $6, $7, 'trying', 1, clock_timestamp() + interval '1 minute', clock_timestamp()
-WHERE $3 = 0 OR coalesce((SELECT seq FROM progress WHERE lane = $1 AND key = $2), 0) < $3
+SELECT $1, $2, $3::bigint, $4, $5, $6, $7, 'trying', 1, clock_timestamp() + interval '1 minute', clock_timestamp()
+WHERE $3::bigint = 0 OR coalesce((SELECT seq FROM progress WHERE lane = $1 AND key = $2), 0) < $3::bigint
 ON CONFLICT (lane, key, seq, message_id) DO UPDATE
 SET tries = waiting.tries + 1,
     state = CASE WHEN waiting.tries + 1 > $8 THEN 'dead' ELSE 'trying' END,
