@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-fast lint format types bench faults schemas lock clean
+.PHONY: help setup demo up down test test-fast lint format types bench faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -58,7 +58,10 @@ bench: setup  ## Measure throughput and latency of the whole chain
 	.venv/bin/deskstream bench pipeline
 
 faults: setup  ## Kill, pause and delay; then check that nothing was lost
-	.venv/bin/deskstream faults
+	.venv/bin/deskstream faults --seconds 30
+
+faults-long: setup  ## The same for ten minutes
+	.venv/bin/deskstream faults --seconds 600
 
 schemas: setup  ## Write the JSON Schemas of all messages again
 	.venv/bin/deskstream schemas

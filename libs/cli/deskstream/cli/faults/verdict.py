@@ -83,8 +83,10 @@ def disordered(threads: Mapping[int, Sequence[str]], applied: Sequence[Applied])
 
 def _homes(known: Iterable[tuple[Applied, int, int]]) -> dict[int, str]:
     """Thread -> the conversation of the first of its mails that was applied anywhere."""
-    first = sorted(known, key=lambda one: (one[1], one[2]), reverse=True)
-    return dict(sorted((thread, one.conversation) for one, thread, _ in first))
+    homes: dict[int, str] = {}
+    for one, thread, _ in sorted(known, key=lambda found: found[1:]):
+        homes.setdefault(thread, one.conversation)
+    return homes
 
 
 def _told_on(record: Record, applied: Iterable[str]) -> Iterable[Breach]:

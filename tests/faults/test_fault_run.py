@@ -1,0 +1,25 @@
+"""P1–P3, P5, P7, P11: a short fault run over the real message path; `make faults` is the longer one."""
+
+import pytest
+
+from deskstream.cli.faults.run import Plan, run_faults
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+async def test_a_short_run_loses_nothing_repeats_nothing_and_keeps_every_order():
+    said: list[str] = []
+    outcome = await run_faults(Plan(seconds=8, seed=1), said.append)
+    figures = outcome.figures
+    assert figures["broken"] == []
+    assert figures["accepted"] == figures["effects"] > 500
+    nothing = ("duplicates", "lost", "order_violations", "dead", "waiting", "unpublished")
+    assert [figures[name] for name in nothing] == [0] * len(nothing)
+    received = figures["received"]
+    assert received["all"] == received["applied"] + received["duplicate"] + received["rejected"]
+    assert received["duplicate"] > 0
+    assert received["rejected"] > 0
+    assert figures["recovered_in_s"] <= 60
+    assert sum(figures["faults"].values()) >= 2
+    assert (figures["seed"], figures["seconds"]) == (1, 8)
+    assert len(said) >= sum(figures["faults"].values())
