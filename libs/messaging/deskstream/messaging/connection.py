@@ -1,5 +1,6 @@
 """The FastStream broker of a service, set up so that a dead broker is noticed in seconds and never given up on."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ import structlog
 from faststream.nats import NatsBroker, NatsMessage
 from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import ConnectionReconnectingError
 
 # The default of two minutes would see a dead broker only after minutes.
 PING_S: Final = 3
@@ -75,3 +78,34 @@ def client_of(broker: NatsBroker) -> Client:
     """The connection that the framework opened; our pull loops share it."""
     client: Client = broker.connection
     return client
+
+
+def read_any_subject(client: Client) -> None:
+    """Lets the client live through a subject that is not UTF-8, which the server accepts from anybody.
+
+    The client decodes subjects strictly in its read loop: one such message would end the loop, come again after the
+    reconnect, and end it again.
+    """
+    strictly = client._build_message
+
+    def leniently(sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None) -> Msg | None:
+        return strictly(sid, _decodable(subject), _decodable(reply), data, headers)
+
+    client._build_message = leniently  # type: ignore[method-assign]
+
+
+def _decodable(raw: bytes) -> bytes:
+    return raw if raw.isascii() else raw.decode(errors="backslashreplace").encode(errors="backslashreplace")
+
+
+async def round_trip(client: Client) -> None:
+    """To the broker and back. Raises `ConnectionReconnectingError` at once while there is no connection.
+
+    Not the client's `flush`: that one is content without a connection, and an answer that comes after its timeout ends
+    the loop by which the client reads.
+    """
+    if not client.is_connected:
+        raise ConnectionReconnectingError
+    answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    await client._send_ping(answered)
+    await asyncio.shield(answered)

@@ -13,9 +13,9 @@ from nats.errors import Error as NatsError
 
 from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
-from deskstream.messaging import commands
+from deskstream.messaging import commands, journal
 from deskstream.messaging.batch import Batch, Done
-from deskstream.messaging.connection import Reach, Wish, client_of, make_broker
+from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject, round_trip
 from deskstream.messaging.declare import Declaration, Service
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.item import from_stream
@@ -74,6 +74,7 @@ class RunningService:
         self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page)
         self._waker = Waker(self.runner, pool, clock_offset, self._caught_up)
         self.runner.listeners += [self._waker, self]
+        self._sender: Sender | None = None
         self._pullers: list[Puller] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._background = AsyncExitStack()
@@ -86,6 +87,7 @@ class RunningService:
         self._desk.subscribe(self.broker)
         await self.app.start()
         client = client_of(self.broker)
+        read_any_subject(client)
         self.runner.connect(client)
         await self.publisher.start(client)
         self._spawn("runner", self.runner.run())
@@ -101,22 +103,22 @@ class RunningService:
 
     def _start_sender(self) -> None:
         if self._service.provider is not None:
-            sender = Sender(self._wiring, self._service.provider, self.pool, self.publisher)
-            self.runner.listeners.append(sender)
-            self._spawn("sender", sender.run())
+            self._sender = Sender(self._wiring, self._service.provider, self.pool, self.publisher)
+            self.runner.listeners.append(self._sender)
+            self._spawn("sender", self._sender.run())
 
     async def stop(self) -> None:
         """Stops taking in, finishes the batch that runs, publishes, hands back what was not started, closes."""
         await self._background.aclose()
+        if self._sender is not None:
+            await self._sender.finish()
         for task in self._tasks[1:]:
             task.cancel()
         await asyncio.gather(*self._tasks[1:], return_exceptions=True)
         await self._fall_silent()
         left = self.runner.finish()
         await asyncio.gather(self._tasks[0], return_exceptions=True)
-        for item in left:
-            if item.ack:
-                await self.runner.nak(item)
+        await self.runner.hand_back(left)
         await self.publisher.room(1)
         await self._write_last_marks()
         self._wish.to_stop = True
@@ -124,15 +126,23 @@ class RunningService:
 
     async def problem(self) -> str | None:
         """What keeps this service from being ready: a write, a publish and its own backlog must be fine."""
-        try:
-            async with asyncio.timeout(PROBE_WITHIN_S):
-                await self.pool.execute(_PROBE_WRITE)
-                await client_of(self.broker).flush(timeout=int(PROBE_WITHIN_S))
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError) as error:
-            return f"{type(error).__name__}: {error}"
+        probes = ("database", self._write), ("broker", lambda: round_trip(client_of(self.broker)))
+        for what, probe in probes:
+            try:
+                async with asyncio.timeout(PROBE_WITHIN_S):
+                    await probe()
+            except TimeoutError:
+                return f"{what}: no answer within {PROBE_WITHIN_S:g} s"
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError) as error:
+                return f"{what}: {type(error).__name__}: {error}"
         if self.publisher.unacknowledged > MAX_UNACKNOWLEDGED:
             return f"{self.publisher.unacknowledged} events published, but not acknowledged by the broker"
         return None
+
+    async def _write(self) -> None:
+        # The pool takes this time also for releasing: without one it waits half a minute for a server that hangs.
+        async with self.pool.acquire(timeout=PROBE_WITHIN_S) as tx:
+            await tx.execute(_PROBE_WRITE)
 
     async def ask(self, message: Any, *, idempotency_key: str, actor: str | None = None) -> Answered:
         """Runs a message of this service's own through its runner."""
@@ -193,7 +203,8 @@ class RunningService:
     async def _write_last_marks(self) -> None:
         marks = self.publisher.take_marks()
         if marks:
-            await self.pool.execute("DELETE FROM unpublished WHERE id = ANY($1::bigint[])", marks)
+            async with self.pool.acquire() as connection:
+                await journal.mark_published(connection, marks)
 
     async def _read_page(self, lane: str, asked: ReadJournal) -> JournalPage:
         answer = await self._call_owner(lane, asked)
