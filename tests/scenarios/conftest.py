@@ -57,11 +57,11 @@ class Desk:
     async def when(self, name: str, holds: Callable[[dict[str, Any]], Any], what: str) -> dict[str, Any]:
         """The conversation as the API shows it as soon as something holds."""
 
-        async def look() -> dict[str, Any] | None:
+        async def look() -> dict[str, Any]:
             answer = await self.api.get(f"/api/conversations/{name}")
-            return answer.json() if answer.is_success and holds(answer.json()) else None
+            return answer.json() if answer.is_success and holds(answer.json()) else {}
 
-        return await eventually(look, within=10, what=f"{what} of {name}")  # type: ignore[return-value]
+        return await eventually(look, within=10, what=f"{what} of {name}")
 
     async def reply(self, name: str, agent: str, text: str, **more: Any) -> httpx.Response:
         seen = (await self.show(name))["version"]

@@ -68,16 +68,23 @@ async def arrives(desk):
 async def is_answered(desk, relay):
     answer = await desk.reply("CONV-1", "bruno", "It is fixed.", asks_solved=True)
     assert answer.status_code == 202
-    shown = await desk.when("CONV-1", delivery, "a reply")
-    assert (delivery(shown), shown["stage"], first_response(shown)["state"]) == (["queued"], "new", "running")
-    assert shown["timeline"][-1]["delivery"]["undo_until"]
     ours = (await relay.received(1, within=10))[-1]
     shown = await desk.when("CONV-1", lambda it: delivery(it) == ["sent"] and first_response(it)["outcome"], "the end")
     assert (shown["stage"], shown["button"], first_response(shown)["outcome"]) == ("waiting_on_user", None, "met")
+    await changed_only_after_the_undo_time(desk)
     assert ours.recipients == ("ada@acme.example",)
     assert ours.message["In-Reply-To"] == "<export-1@acme.example>"
     assert "It is fixed." in ours.message.get_body(("plain",)).get_content()
     return ours.message
+
+
+async def changed_only_after_the_undo_time(desk):
+    queued, released = await desk.records.fetch(
+        "SELECT type, at, body::json -> 'data' -> 'after' ->> 'stage' AS stage FROM conversation.journal "
+        "WHERE type LIKE '%.reply_queued' OR type LIKE '%.agent_replied' ORDER BY seq"
+    )
+    assert (queued["stage"], released["stage"]) == ("new", "waiting_on_user")
+    assert (released["at"] - queued["at"]).total_seconds() >= 1
 
 
 async def comes_back(desk, ours):
@@ -118,7 +125,8 @@ async def test_a_mail_its_answer_and_everything_after(open_desk, relay):
         assert await desk.waiting() == {}
 
 
-async def test_c17_a_reply_that_is_undone_never_leaves_and_changes_nothing(open_desk, relay):
+async def test_c17_a_reply_that_is_undone_never_leaves(open_desk, relay, monkeypatch):
+    monkeypatch.setenv("DESKSTREAM_CONVERSATION_UNDO_SECONDS", "2")
     async with open_desk() as desk:
         await furnish(desk)
         await arrives(desk)
