@@ -21,13 +21,13 @@ BREATH_S = 0.2
 
 @dataclass
 class Kept:
-    """One process that is kept running. `complaints` are deaths that nobody caused, and stops that were none."""
+    """One process that is kept running. `complaints` are promises broken by dying unasked or not stopping, in words."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
-    complaints: list[str] = field(default_factory=list)
+    complaints: list[tuple[str, str]] = field(default_factory=list)
     starts: int = 0
     process: asyncio.subprocess.Process | None = None
     _since: float = 0.0
@@ -44,7 +44,7 @@ class Kept:
             self.starts += 1
             code = await self.process.wait()
             if not self._expected:
-                self.complaints.append(f"{self.name} ended by itself with code {code}")
+                self.complaints.append(("P5", f"{self.name} ended by itself with code {code}"))
             await asyncio.sleep(BREATH_S)
 
     def send(self, number: signal.Signals) -> bool:
@@ -64,11 +64,11 @@ class Kept:
             async with asyncio.timeout(STOP_WITHIN_S):
                 code = await process.wait()
         except TimeoutError:
-            self.complaints.append(f"{self.name} did not stop within {STOP_WITHIN_S:g} s")
+            self.complaints.append(("P11", f"{self.name} did not stop within {STOP_WITHIN_S:g} s"))
             self.send(signal.SIGKILL)
             code = await process.wait()
         if code not in (0, -signal.SIGKILL) and age > START_TAKES_S:
-            self.complaints.append(f"{self.name} was asked to stop and ended with code {code}")
+            self.complaints.append(("P11", f"{self.name} was asked to stop and ended with code {code}"))
         return monotonic() - started
 
 

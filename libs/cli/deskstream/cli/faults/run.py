@@ -104,9 +104,7 @@ async def _run(plan: Plan, say: Say, folder: Path) -> tuple[dict[str, Any], list
         stop.set()
         recovered = await _recover(world, publisher, publishing, plan.rate, say)
         figures, breaches = await _look_back(world, publisher)
-    breaches += [
-        Breach("P11", one, "the log of that process") for service in world.services for one in service.complaints
-    ]
+    breaches += [Breach(*one, "the log of that process") for service in world.services for one in service.complaints]
     if recovered is None:
         breaches.append(Breach("P5", "not everything was done in time", "what waits, and the logs"))
     figures |= {"recovered_in_s": recovered, "faults": dict(injector.done), "seed": plan.seed, "seconds": plan.seconds}
