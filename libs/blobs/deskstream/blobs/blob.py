@@ -37,7 +37,7 @@ class Blob:
     def of(cls, body: bytes, media_type: str = _ANYTHING) -> "Blob":
         """The blob of these bytes; a media type that no header could carry becomes `application/octet-stream`.
 
-        Raises `BlobTooLarge` over 20 MiB.
+        Raises `BlobTooLarge` over 25 MiB.
         """
         if len(body) > LIMIT:
             raise BlobTooLarge(len(body))

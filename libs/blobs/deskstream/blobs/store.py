@@ -71,14 +71,14 @@ class Blobs:
         self._opening = asyncio.Lock()
 
     async def put(self, body: bytes, media_type: str) -> str:
-        """Keeps it, once, and returns its SHA-256 in hex. Raises `BlobTooLarge` over 20 MiB."""
+        """Keeps it, once, and returns its SHA-256 in hex. Raises `BlobTooLarge` over 25 MiB."""
         [sha256] = await self.put_many([(body, media_type)])
         return sha256
 
     async def put_many(self, contents: Iterable[tuple[bytes, str]]) -> list[str]:
         """Keeps (body, media type) pairs, all or none, and returns their SHA-256 in the same order.
 
-        Raises `BlobTooLarge` when one of them is over 20 MiB.
+        Raises `BlobTooLarge` when one of them is over 25 MiB.
         """
         blobs = [Blob.of(body, media_type) for body, media_type in contents]
         if blobs:

@@ -65,7 +65,6 @@ class Batch:
         """Writes the fate of an item whose own transaction failed, without handling it again."""
         locked = await lock(tx, {item.position} if item.sequence else (), (), self.clock_offset)
         fold = Fold(self.wiring, locked.now, locked.progress, alone=True)
-        item.heard = item.heard or (None if isinstance(error, Unreadable) else hear(item, self.wiring, locked.now))
         before = dict(locked.progress.at)
         fold.run([(item, error)], {})
         return await self._write(tx, fold, locked.heads, before, ())
@@ -95,7 +94,7 @@ class Batch:
                     wanted.setdefault(target.aggregate.name, set()).add(target.key)
         locked = {key for name, keys in wanted.items() if self.wiring.aggregates[name].locks for key in keys}
         await lock_heads(tx, heads, {(self.wiring.lane, key) for key in locked})
-        for name, keys in wanted.items():
+        for name, keys in sorted(wanted.items()):
             states = await self.wiring.aggregates[name].load(tx, sorted(keys))
             fold.states |= {(name, key): states[key] for key in keys}
         fold.loaded = dict(fold.states)

@@ -89,7 +89,8 @@ def read_any_subject(client: Client) -> None:
     strictly = client._build_message
 
     def leniently(sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None) -> Msg | None:
-        return strictly(sid, _decodable(subject), _decodable(reply), data, headers)
+        built: Msg | None = strictly(sid, _decodable(subject), _decodable(reply), data, headers)
+        return built
 
     client._build_message = leniently  # type: ignore[method-assign]
 

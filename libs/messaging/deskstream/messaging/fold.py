@@ -99,6 +99,9 @@ class Fold:
                 raise targets
             self._apply(item, targets)
         except Refused as no:
+            if item.heard is None:
+                self._fail(item, no)
+                return
             self._refuse(item, no)
         except Exception as error:
             if self.wiring.resolves and not self.alone and not isinstance(targets, Exception):

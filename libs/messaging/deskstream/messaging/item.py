@@ -99,7 +99,7 @@ def from_stream(subject: str, body: bytes, headers: dict[str, str] | None, ack: 
         origin=origin,
     )
     if headers and not subject.startswith(subjects.INBOUND):
-        item.type = headers.get(HEADER_TYPE, RAW_TYPE)
+        item.type = _printable(headers.get(HEADER_TYPE, RAW_TYPE))
         item.sequence = _number(headers.get(HEADER_SEQUENCE))
         item.id = _uuid(headers.get(HEADER_ID))
     if item.id is None:
@@ -108,6 +108,11 @@ def from_stream(subject: str, body: bytes, headers: dict[str, str] | None, ack: 
     if item.type == RAW_TYPE:
         item.key = str(item.id)
     return item
+
+
+def _printable(name: str) -> str:
+    """A type that no writer of ours could have named is no type: the message is kept as raw bytes."""
+    return name if name.isascii() and name.isprintable() and len(name) <= 200 else RAW_TYPE
 
 
 def _number(text: str | None) -> int:

@@ -13,7 +13,11 @@ from deskstream.messaging.frames import is_safe
 from deskstream.messaging.item import Said
 from deskstream.messaging.positions import Position
 
-PAGE_BYTES: Final = 100_000
+PAGE_BYTES: Final = 90_000
+"""Of an answer, escapes and all: with its envelope it must stay under the broker's 128 KB."""
+
+BODY_LIMIT: Final = 120_000
+"""Bytes of an event with its envelope; the broker takes 128 KB with headers. What is larger belongs to the blobs."""
 
 # One round trip for everything that every batch writes. Rows that exist are locked by this transaction, so updating
 # them needs no condition; inserting the others may find that another replica was first, which the counts show.
@@ -144,18 +148,17 @@ async def owed(tx: Tx, *, older_than: object, limit: int) -> list[Said]:
 
 
 async def read_page(tx: Tx, asked: ReadJournal) -> JournalPage:
-    """The next rows of a lane, at most `PAGE_BYTES` of bodies but at least one row where there is one."""
+    """The next rows of a lane, at most `PAGE_BYTES` as they are answered, but at least one row where there is one."""
     extra = () if asked.key is None else (asked.key, asked.beyond)
     query = _PAGE if asked.key is None else _PAGE_OF_KEY
     found = await tx.fetch(query, asked.lane, asked.after, asked.limit, *extra)
     rows, size = list[JournalRow](), 0
     for row in found:
-        size += len(row["body"])
+        one = JournalRow(id=row["id"], key=row["key"], sequence=row["seq"], subject=row["subject"], body=row["body"])
+        size += len(one.model_dump_json().encode()) + 1
         if rows and size > PAGE_BYTES:
             break
-        rows.append(
-            JournalRow(id=row["id"], key=row["key"], sequence=row["seq"], subject=row["subject"], body=row["body"])
-        )
+        rows.append(one)
     return JournalPage(rows=tuple(rows), last=rows[-1].id if rows else asked.after)
 
 
@@ -169,10 +172,13 @@ def row_of(event: Event, stamp: Stamp) -> Said:
     subject = event.subject()
     if not is_safe(subject):
         raise ValueError(f"{event.NAME} has a key that cannot stand in a subject: {event.key()!r}")
+    body = encode(event, stamp)
+    if len(body.encode()) > BODY_LIMIT:
+        raise ValueError(f"{event.NAME} has {len(body.encode()):,} bytes; a message has at most {BODY_LIMIT:,}")
     return Said(
         message_id=stamp.id, lane=event.lane(), key=event.key(), sequence=stamp.sequence, subject=subject,
         type=event_type(event), correlation=stamp.correlation, causation=stamp.causation, actor=stamp.actor,
-        body=encode(event, stamp),
+        body=body,
     )  # fmt: skip
 
 

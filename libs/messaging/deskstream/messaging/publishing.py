@@ -99,19 +99,37 @@ class Publisher:
     def drop_overdue(self) -> None:
         """Forgets what was not acknowledged in time."""
         now = monotonic()
-        for token in [t for t, (_, deadline) in self._owed.items() if deadline < now]:
+        overdue = [token for token, (_, deadline) in self._owed.items() if deadline < now]
+        for token in overdue:
             del self._owed[token]
-        self._changed.set()
+
+    async def publish_and_wait(self, said: Sequence[Said]) -> list[int]:
+        """Publishes and waits for these acknowledgements only, not longer than their deadline. Returns the ids of those
+        that came; the marks of others stay where they are."""
+        await self.publish(said)
+        wanted = {row.id for row in said}
+        deadline = monotonic() + DEADLINE_S
+        while wanted & {owed for owed, _ in self._owed.values()} and monotonic() < deadline:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(max(0.01, deadline - monotonic())):
+                    await self._changed.wait()
+            except TimeoutError:
+                break
+        came = [mark for mark in self._marks if mark in wanted]
+        self._marks = [mark for mark in self._marks if mark not in wanted]
+        return came
 
     async def room(self, limit: int = WINDOW) -> None:
         """Returns when fewer than `limit` messages are unacknowledged, or after their deadline."""
         while len(self._owed) >= limit:
             self._changed.clear()
             try:
-                async with asyncio.timeout(DEADLINE_S):
+                async with asyncio.timeout(1.0):
                     await self._changed.wait()
             except TimeoutError:
-                self.drop_overdue()
+                pass
+            self.drop_overdue()
 
     @property
     def unacknowledged(self) -> int:

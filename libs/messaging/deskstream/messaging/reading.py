@@ -78,7 +78,7 @@ class Bootstrap:
         after, count = "", 0
         while heads := await self._read_heads(lane, ReadHeads(lane=lane, after=after)):
             await tx.execute(_START_AT, lane, list(heads), list(heads.values()))
-            after, count = max(heads), count + len(heads)
+            after, count = list(heads)[-1], count + len(heads)
         return count
 
     async def _replay(self, lane: str) -> int:

@@ -162,8 +162,8 @@ class Runner:
             async with self._pool.acquire() as connection, connection.transaction():
                 done = await self._batch.settle(connection, item, error)
         except Exception as second:
-            if not is_transient(second):
-                raise
+            # Rather delivered again, loudly, than a reader that dies of one message.
+            log.error("fate_not_written", type=item.type, key=item.key, reason=repr(second)[:300])
             await self._give_back([item], second)
             return
         await self._after(done, [item])
@@ -173,8 +173,6 @@ class Runner:
             async with self._pool.acquire() as connection, connection.transaction():
                 state = await waiting.start_try(connection, item, MAX_TRIES)
         except Exception as error:
-            if not is_transient(error):
-                raise
             await self._give_back([item], error)
             return
         if state == "trying":
@@ -234,6 +232,10 @@ class Runner:
 
     async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
         log.warning("batch_postponed", size=len(items), reason=repr(error)[:300])
+        await self.hand_back(items)
+
+    async def hand_back(self, items: Sequence[Item]) -> None:
+        """What was taken in and not started: the broker gets its messages again, callers hear to come back."""
         for item in items:
             if item.future is not None and not item.future.done():
                 item.future.set_result(UNAVAILABLE)

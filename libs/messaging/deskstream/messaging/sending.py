@@ -24,6 +24,7 @@ AT_ONCE: Final = 10
 LOOK_EVERY_S: Final = 1.0
 LOOK_UP_AFTER: Final = timedelta(seconds=10)
 SEND_WITHIN_S: Final = 60.0
+FINISH_WITHIN_S: Final = 20.0
 
 log = structlog.get_logger()
 
@@ -39,6 +40,18 @@ class Sender:
         self._pool = pool
         self._publisher = publisher
         self._queued = asyncio.Event()
+        self._finishing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def finish(self) -> None:
+        """Claims no more, and waits for what is being sent: a send that is cut off may have arrived."""
+        self._finishing = True
+        try:
+            async with asyncio.timeout(FINISH_WITHIN_S):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("sends_cut_off", after_s=FINISH_WITHIN_S)
 
     def batch_done(self, done: Done) -> None:
         """A batch queued something."""
@@ -64,6 +77,15 @@ class Sender:
 
     async def send_due(self) -> int:
         """Sends what is due now; returns how many were claimed."""
+        if self._finishing:
+            return 0
+        self._idle.clear()
+        try:
+            return await self._send_claimed()
+        finally:
+            self._idle.set()
+
+    async def _send_claimed(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             now = await read_now(connection, timedelta())
             claimed = await sends.claim(connection, now, AT_ONCE)
@@ -73,6 +95,9 @@ class Sender:
     async def _send(self, send: Send, at: datetime) -> None:
         message = decode(self._wiring.kinds[send.type], send.body).data
         outcome, state = await self._try(send, message, at)
+        if state == "unknown" and send.tries >= MAX_TRIES:
+            # Looked up and sent again often enough: it stays unknown, until a person decides.
+            state = "failed"
         async with self._pool.acquire() as connection, connection.transaction():
             now = await read_now(connection, timedelta())
             pause = next_try_after(min(send.tries, MAX_TRIES - 1)) or timedelta()
@@ -98,6 +123,11 @@ class Sender:
             return outcome, "failed" if final else "queued"
         except (SendUnknown, TimeoutError) as doubt:
             return Outcome("unknown", at, reason=str(doubt) or "no answer in time"), "unknown"
+        except Exception as error:
+            # Our bug in the provider: it concerns this message, and must not end the loop for all others.
+            log.exception("send_failed", lane=send.lane, key=send.key)
+            reason = f"{type(error).__name__}: {error}"[:500]
+            return Outcome("failed", at, reason=reason, permanent=True), "failed"
 
     def _report(self, send: Send, message: Any, outcome: Outcome, now: datetime) -> list[Said]:
         event: Event = self._provider.report(message, outcome)

@@ -48,8 +48,6 @@ SET state = $4, reason = $5, external_id = coalesce($6, external_id), next_at = 
 WHERE lane = $1 AND key = $2 AND seq = $3
 """
 
-_NEXT = "SELECT min(next_at) FROM sends WHERE state IN ('queued', 'sending', 'unknown')"
-
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -98,9 +96,3 @@ async def claim(tx: Tx, now: datetime, limit: int) -> list[Send]:
 async def settle(tx: Tx, send: Send, state: str, *, reason: str, external_id: str | None, next_at: datetime) -> None:
     """Writes what became of it."""
     await tx.execute(_SETTLE, send.lane, send.key, send.sequence, state, reason[:1000], external_id, next_at)
-
-
-async def next_due(tx: Tx) -> datetime | None:
-    """When the next one may be tried."""
-    moment: datetime | None = await tx.fetchval(_NEXT)
-    return moment

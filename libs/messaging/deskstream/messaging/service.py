@@ -30,6 +30,8 @@ from deskstream.messaging.topology import stream_of
 from deskstream.messaging.waking import Waker
 from deskstream.messaging.wiring import wiring_of
 
+BEGINNING: Final = "beginning"
+
 BACKLOG: Final = 500
 """Events on their way that are no backlog, only load."""
 
@@ -75,6 +77,7 @@ class RunningService:
         self._waker = Waker(self.runner, pool, clock_offset, self._caught_up)
         self.runner.listeners += [self._waker, self]
         self._sender: Sender | None = None
+        self._hearing = False
         self._pullers: list[Puller] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._background = AsyncExitStack()
@@ -160,14 +163,39 @@ class RunningService:
             puller.room_again()
 
     async def _hear(self) -> None:
-        client = client_of(self.broker)
-        bootstrap = Bootstrap(self.runner, self._read_page, self._read_heads)
+        self._hearing = True
         for lane in self.declaration.hears:
-            if lane in self.declaration.since:
-                await bootstrap.take_up(self.pool, lane, self.declaration.since[lane])
-            puller = Puller(stream_of(lane), self.name, self._hand_over, self.runner.has_room)
-            self._pullers.append(puller)
-            await puller.start(client)
+            if await self._is_whole(lane):
+                await self._pull(lane)
+            else:
+                self._spawn(f"take up {lane}", self._take_up(lane))
+
+    async def _is_whole(self, lane: str) -> bool:
+        """Whether the stream still has everything that was ever said: then nothing need be read from the journal."""
+        if lane == subjects.INBOUND:
+            return True
+        if lane in self.declaration.since:
+            return False
+        info = await client_of(self.broker).jsm().stream_info(stream_of(lane))
+        return info.state.first_seq <= 1
+
+    async def _take_up(self, lane: str) -> None:
+        """Reads what the stream has no longer, once for ever; its owner may only just be starting."""
+        bootstrap = Bootstrap(self.runner, self._read_page, self._read_heads)
+        since = self.declaration.since.get(lane, BEGINNING)
+        while True:
+            try:
+                await bootstrap.take_up(self.pool, lane, since)
+                break
+            except (TimeoutError, NatsError, OSError, asyncpg.PostgresError) as error:
+                log.warning("lane_not_taken_up_yet", service=self.name, lane=lane, reason=str(error))
+        if self._hearing:
+            await self._pull(lane)
+
+    async def _pull(self, lane: str) -> None:
+        puller = Puller(stream_of(lane), self.name, self._hand_over, self.runner.has_room)
+        self._pullers.append(puller)
+        await puller.start(client_of(self.broker))
 
     def _caught_up(self) -> bool:
         """Whether what was said before is heard, but for what is always on its way."""
@@ -176,6 +204,7 @@ class RunningService:
         return heard and self.runner.backlog < BACKLOG and all(b is not None and b < BACKLOG for b in backlogs)
 
     async def _fall_silent(self) -> None:
+        self._hearing = False
         for puller in self._pullers:
             await puller.stop()
         self._pullers.clear()

@@ -51,6 +51,7 @@ class Sweeper:
             await self._survive(self._marks)
             if monotonic() >= due:
                 due = monotonic() + SWEEP_EVERY_S
+                self._publisher.drop_overdue()
                 for duty in (self.publish_owed, self.retry_waiting, self.fill_gaps, self._housekeep):
                     await self._survive(duty)
             await asyncio.sleep(MARKS_WAIT_S)
@@ -82,9 +83,7 @@ class Sweeper:
             owed = await journal.owed(connection, older_than=OWED_AFTER, limit=OWED_LIMIT)
             if not owed:
                 return 0
-            await self._publisher.publish(owed)
-            await self._publisher.room(1)
-            await journal.mark_published(connection, self._publisher.take_marks())
+            await journal.mark_published(connection, await self._publisher.publish_and_wait(owed))
         log.info("published_again", count=len(owed))
         return len(owed)
 
@@ -100,12 +99,23 @@ class Sweeper:
         """Asks the owners of lanes for events that are missing too long. Returns how many keys had a gap."""
         async with self._pool.acquire() as connection:
             gaps = await waiting.gaps(connection, await read_now(connection, timedelta()))
+        silent = set[str]()
         for (lane, key), read in gaps:
-            page = await self._read_page(lane, ReadJournal(lane=lane, key=key, beyond=read))
-            missing = list(items_of(lane, page))
-            log.info("gap_filled", lane=lane, key=key, found=len(missing))
-            await self._runner.handle(missing)
+            if lane not in silent and not await self._fill(lane, key, read):
+                silent.add(lane)
         return len(gaps)
+
+    async def _fill(self, lane: str, key: str, read: int) -> bool:
+        """Whether the lane's owner answered; one that is down must not hold up the gaps of others."""
+        try:
+            page = await self._read_page(lane, ReadJournal(lane=lane, key=key, beyond=read))
+        except TimeoutError as error:
+            log.warning("gap_stays", lane=lane, reason=str(error))
+            return False
+        missing = list(items_of(lane, page))
+        log.info("gap_filled", lane=lane, key=key, found=len(missing))
+        await self._runner.handle(missing)
+        return True
 
     async def _housekeep(self) -> None:
         if monotonic() - self._housekept < HOUSEKEEPING_S:

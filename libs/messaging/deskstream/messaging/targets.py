@@ -41,7 +41,7 @@ def hear(item: Item, wiring: Wiring, now: datetime) -> Heard[Any]:
 
 
 def _of_event(item: Item, event: CloudEvent[Event]) -> Heard[Any]:
-    if event.type != item.type or event.sequence != item.sequence:
+    if event.type != item.type or event.sequence != item.sequence or item.sequence < 1:
         raise Unreadable(f"headers say {item.type} {item.sequence}, the body {event.type} {event.sequence}")
     if event.id != item.id or event.data.lane() != item.lane or event.data.key() != item.key:
         raise Unreadable(f"published on {item.subject}, but it is about {event.data.lane()} {event.data.key()}")
