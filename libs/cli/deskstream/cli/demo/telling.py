@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
 WIDE = 160
 """Columns where no terminal says how many there are."""
 
@@ -37,9 +36,10 @@ class Teller:
 
     def line(self, text: str, **facts: Any) -> None:
         """One sentence of the story, and the facts behind it."""
+        sentence = Text.from_markup(text)
         if self.chapters:
-            self.chapters[-1]["said"].append({"text": text, **facts})
-        self._console.print(Text(f"{self.seconds:5.1f} s  ", style="dim") + Text.from_markup(text))
+            self.chapters[-1]["said"].append({"text": sentence.plain, **facts})
+        self._console.print(Text(f"{self.seconds:5.1f} s  ", style="dim") + sentence)
 
     def picture(self, lines: list[str]) -> None:
         """Something drawn."""

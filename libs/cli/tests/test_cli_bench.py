@@ -1,0 +1,86 @@
+import asyncio
+import os
+
+import pytest
+
+from deskstream.cli.bench.load import Mix
+from deskstream.cli.bench.pipeline import GROUPS, Plan, _ratio, bench_pipeline
+from deskstream.cli.bench.raw import Raw
+from deskstream.cli.bench.usage import Usage, usage_of
+from deskstream.cli.bench.watch import percentile
+from deskstream.contracts.inbound import InboundMessage
+
+FIGURES = {
+    "inbound_per_s", "cpu_ms_per_message", "cpu_ms_by_process", "ratio_to_raw", "handlings_per_message",
+    "events_per_message", "p50_ms", "p99_ms", "half_p50_ms", "half_p99_ms", "memory_mb", "cores", "raw",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [
+        pytest.param([7.0], 0.99, 7.0, id="of one value every percentile is that value"),
+        pytest.param([3.0, 1.0, 2.0], 0.5, 2.0, id="the order of measuring does not matter"),
+        pytest.param([float(n) for n in range(1, 101)], 0.99, 100.0, id="99 of 100 lie below the hundredth"),
+        pytest.param([float(n) for n in range(1, 1001)], 0.5, 501.0, id="half of them lie below"),
+        pytest.param([1.0, 2.0], 1.0, 2.0, id="all of it is the largest"),
+    ],
+)
+def test_percentile(values, share, expected):
+    assert percentile(values, share) == expected
+
+
+def test_ratio_is_the_share_of_the_cores_that_the_bare_handlings_would_need():
+    raw = Raw(
+        publish_per_s=0, publish_us=30, pull_per_s=0, pull_us=20, insert_per_s=0, insert_us=30, codec_us=20
+    )  # fmt: skip
+    cores = os.cpu_count() or 1
+    assert raw.handling_us == 100
+    assert _ratio({"inbound_per_s": 1000.0, "handlings_per_message": 10.0}, raw) == round(1 / cores, 3)
+
+
+def test_usage_is_the_difference_by_name_and_in_sum():
+    before, after = Usage({"nats": 1.0, "postgres": 2.0}), Usage({"nats": 1.5, "postgres": 4.0, "late": 0.25})
+    used = after.since(before)
+    assert used.seconds == {"nats": 0.5, "postgres": 2.0, "late": 0.25}
+    assert used.total == 2.75
+    assert used.ms_per(1000) == {"nats": 0.5, "postgres": 2.0, "late": 0.25}
+    assert used.ms_per(0) == {"nats": 500.0, "postgres": 2000.0, "late": 250.0}
+
+
+def test_usage_counts_a_process_that_runs():
+    before = usage_of({"me": os.getpid()})
+    sum(n * n for n in range(2_000_000))
+    assert usage_of({"me": os.getpid()}).since(before).total > 0
+
+
+def test_the_mix_is_one_fifth_new_conversations_and_the_same_for_the_same_seed():
+    first, second = Mix(seed=7), Mix(seed=7)
+    bodies = [first.next() for _ in range(3000)]
+    assert bodies == [second.next() for _ in range(3000)]
+    messages = [InboundMessage.model_validate_json(body) for body in bodies]
+    known: set[str] = set()
+    for message in messages:
+        assert set(message.thread.references) <= known
+        known.add(message.external_id)
+    assert len(known) == 3000
+    new = sum(not message.thread.references for message in messages)
+    assert new / 3000 == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.slow
+def test_the_pipeline_is_measured_on_real_servers():
+    told: list[str] = []
+    figures = asyncio.run(bench_pipeline(Plan(seconds=2, calm_seconds=1), told.append))
+    assert set(figures) >= FIGURES
+    assert figures["messages"] > 0
+    assert figures["inbound_per_s"] == pytest.approx(figures["messages"] / figures["seconds"], rel=0.1)
+    assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+    assert set(figures["cpu_ms_by_process"]) == {"nats", "postgres", *("+".join(names) for names in GROUPS)}
+    assert sum(figures["cpu_ms_by_process"].values()) == pytest.approx(figures["cpu_ms_per_message"], abs=0.01)
+    assert figures["raw"].keys() == {
+        "publish_per_s", "publish_us", "pull_per_s", "pull_us", "insert_per_s", "insert_us", "codec_us",
+    }  # fmt: skip
+    assert min(figures["raw"].values()) > 0
+    assert figures["ratio_to_raw"] > 0
+    assert any("full speed" in line for line in told)

@@ -1,0 +1,151 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deskstream.cli.demo.story import CHAPTERS
+from deskstream.cli.demo.telling import Teller
+
+TITLES = ["Sixteen mails", "Why Anna, why not Bruno", "The weekend", "Follow one mail"]
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """The real command, as a newcomer calls it: nothing in the environment, nothing in the folder."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DESKSTREAM_")}
+
+    def play(*arguments):
+        command = [sys.executable, "-m", "deskstream.cli", "demo", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+
+    return play
+
+
+def chapter_of(story, title):
+    return next(chapter for chapter in story["chapters"] if chapter["title"] == title)
+
+
+def facts(chapter, name):
+    """Every value of a fact in a chapter."""
+    return [said[name] for said in chapter["said"] if name in said]
+
+
+def all_chapters_are_played_within_a_minute_and_say_how_to_repeat_them(story):
+    assert [chapter["title"] for chapter in story["chapters"]] == TITLES
+    assert [chapter["again"] for chapter in story["chapters"]] == [
+        f"deskstream demo --chapter {name}" for name in CHAPTERS
+    ]
+    assert story["seconds"] <= 60
+
+
+def mails_of_many_kinds_become_conversations(story):
+    chapter = chapter_of(story, "Sixteen mails")
+    (rows,) = chapter["tables"]
+    assert len(rows) == 12
+    became = [row["became"] for row in rows]
+    assert became[4] == became[11] == became[0]
+    assert len(set(became)) == 10
+    suspended = [row["mail"] for row in rows if row["stage"] == "suspended"]
+    assert suspended == ["spam", "newsletter"]
+    assert all(row["owner"] != "–" for row in rows if row["stage"] == "new")
+    follow_up = chapter["said"][-1]
+    assert (follow_up["owner"], follow_up["conversation"] in became) == ("bruno", False)
+
+
+def the_keyword_rule_beats_the_default_owner(story):
+    chapter = chapter_of(story, "Why Anna, why not Bruno")
+    steps, candidates, *_ = chapter["tables"]
+    assert facts(chapter, "owner")[0] == "anna"
+    assert "whose default owner is bruno" in chapter["said"][0]["text"]
+    assert next(row["tried in this order"] for row in steps if row[""] == "✔").startswith("keyword_rule")
+    passed_over = {row["candidate"]: row["why, or why not"] for row in candidates if row[""] != "✔"}
+    assert "keyword rule" in passed_over["bruno"]
+
+
+def the_customer_comes_before_the_stranger_who_wrote_first(story):
+    chapter = chapter_of(story, "Why Anna, why not Bruno")
+    (stranger,), (customer,), (taken,), (waits,) = (
+        facts(chapter, name) for name in ("stranger", "customer", "taken", "waits")
+    )
+    assert (taken, waits, stranger != customer) == (customer, True, True)
+
+
+def the_weekend_takes_fifty_open_minutes(story):
+    chapter = chapter_of(story, "The weekend")
+    assert facts(chapter, "outcome") == ["met"]
+    assert round(facts(chapter, "business_minutes")[0]) == 50
+    assert round(facts(chapter, "calendar_minutes")[0]) == 5330
+    assert any("Fri  1 May" in line for line in chapter["picture"])
+
+
+def one_mail_is_followed_through_every_service_in_order_of_time(story):
+    (rows,) = chapter_of(story, "Follow one mail")["tables"]
+    assert {row["service"] for row in rows} == {
+        "channel_email", "ingest", "crm", "conversation", "routing", "sla", "gateway",
+    }  # fmt: skip
+    times = [float(row["ms"]) for row in rows]
+    assert times == sorted(times)
+    assert rows[-1]["said"] == "visible in the inbox"
+
+
+def what_programs_read_is_not_dressed_for_a_screen(story):
+    texts = [said["text"] for chapter in story["chapters"] for said in chapter["said"]]
+    assert not [text for text in texts if "[b]" in text or "[/" in text]
+
+
+PROMISES = (
+    all_chapters_are_played_within_a_minute_and_say_how_to_repeat_them,
+    mails_of_many_kinds_become_conversations,
+    the_keyword_rule_beats_the_default_owner,
+    the_customer_comes_before_the_stranger_who_wrote_first,
+    the_weekend_takes_fifty_open_minutes,
+    one_mail_is_followed_through_every_service_in_order_of_time,
+    what_programs_read_is_not_dressed_for_a_screen,
+)
+
+
+@pytest.mark.slow
+def test_the_whole_story_keeps_its_promises(demo):
+    done = demo("--json")
+    assert done.returncode == 0, done.stderr
+    story = json.loads(done.stdout)
+    for holds in PROMISES:
+        holds(story)
+
+
+@pytest.mark.slow
+def test_a_chapter_can_be_played_alone_and_tells_people(demo):
+    done = demo("--chapter", "why")
+    assert done.returncode == 0, done.stderr
+    assert "Why Anna, why not Bruno" in done.stdout
+    assert "The weekend" not in done.stdout
+    assert "again: deskstream demo --chapter why" in done.stdout
+
+
+def test_an_unknown_chapter_is_misuse_and_the_known_ones_are_named(nowhere):
+    said = nowhere.now("demo", "--chapter", "sequel")
+    assert said.code == 2
+    assert "There is no chapter 'sequel'" in said.err
+    assert all(name in said.err for name in CHAPTERS)
+    assert "Traceback" not in said.err
+
+
+def test_the_teller_keeps_what_it_tells():
+    teller = Teller(quiet=True)
+    teller.line("before any chapter")
+    teller.chapter("One")
+    teller.line("[b]CONV-1[/b] arrives", conversation="CONV-1")
+    teller.table(["a", "b"], [["1", "2"]])
+    teller.picture(["──"])
+    teller.again("deskstream demo --chapter one")
+    (chapter,) = teller.chapters
+    assert chapter | {"at_s": 0} == {
+        "title": "One",
+        "at_s": 0,
+        "said": [{"text": "CONV-1 arrives", "conversation": "CONV-1"}],
+        "tables": [[{"a": "1", "b": "2"}]],
+        "picture": ["──"],
+        "again": "deskstream demo --chapter one",
+    }
