@@ -26,7 +26,6 @@ def mail(external_id, *references):
     return message.model_dump_json(exclude_defaults=True).encode()
 
 
-@pytest.mark.xfail(strict=True, reason="what a dead ingest had pulled comes again after ack_wait, behind what is newer")
 async def test_p3_an_answer_after_a_crash_stays_in_its_thread(database, nats_url, monkeypatch):
     await prepare([installed_services()["ingest"]], database, nats_url)
     monkeypatch.setenv("DESKSTREAM_NATS_URL", nats_url)

@@ -53,6 +53,11 @@ class Item:
     heard: Heard[Any] | None = None
 
     @property
+    def by_arrival(self) -> bool:
+        """Whether only the order of arrival orders it."""
+        return self.source is Source.STREAM and self.sequence == 0 and self.lane.startswith(subjects.INBOUND)
+
+    @property
     def position(self) -> tuple[str, str]:
         return self.lane, self.key
 
@@ -108,6 +113,21 @@ def from_stream(subject: str, body: bytes, headers: dict[str, str] | None, ack: 
     if item.type == RAW_TYPE:
         item.key = str(item.id)
     return item
+
+
+def fetched_from_stream(stream: str, subject: str, body: bytes, sequence: int, stored_ns: int) -> Item:
+    """An item for an inbound message that was read from the stream by its sequence: the same id as when delivered."""
+    origin = f"{stream}/{sequence}"
+    identity = uuid5(RAW_IDS, f"{origin}/{stored_ns}")
+    return Item(
+        source=Source.STREAM, lane=subjects.lane_of(subject), key=str(identity), sequence=0, type=RAW_TYPE,
+        subject=subject, body=body, id=identity, origin=origin,
+    )  # fmt: skip
+
+
+def stream_sequence_of(item: Item) -> int:
+    """Where in its stream an item was."""
+    return int(item.origin.rpartition("/")[2])
 
 
 def _printable(name: str) -> str:

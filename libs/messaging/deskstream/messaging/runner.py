@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Sequence
+from itertools import groupby
 from time import monotonic
 from typing import Final, Protocol
 
@@ -26,6 +27,8 @@ INBOX_LIMIT: Final = 2000
 """Items in memory beyond which nothing more is pulled, and commands are told to come back."""
 AT_ONCE: Final = 3
 """How often a batch is tried again at once before it goes back to the broker."""
+SHORTEST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
 SUSPICIOUS_DELIVERIES: Final = 2
 """A message delivered more often may be what kills the process: it is handled alone, its try counted before."""
 
@@ -58,6 +61,7 @@ class Runner:
         self._stopping = False
         self._naks: dict[str, int] = {}
         self._client: Client | None = None
+        self._pause = SHORTEST_PAUSE_S
         self.listeners: list[Listener] = []
         self.applied = 0
         self.batches = 0
@@ -112,11 +116,11 @@ class Runner:
     async def handle(self, items: Sequence[Item]) -> None:
         """Runs items to their fate; raises nothing but cancellation."""
         items, later = asked.repeated(items)
-        ordinary = [item for item in items if not self._suspicious(item)]
-        if ordinary:
-            await self._together(ordinary)
-        for item in items:
-            if self._suspicious(item):
+        for suspicious, group in groupby(items, key=self._suspicious):
+            if not suspicious:
+                await self._together(list(group))
+                continue
+            for item in group:
                 await self._suspected(item)
         if later:
             await self.handle(later)
@@ -191,6 +195,7 @@ class Runner:
         except BaseException:
             self._publisher.give_back(marks)
             raise
+        self._pause = SHORTEST_PAUSE_S
         self._points.reach("after_commit")
         await self._after(done, items)
         self._count(done, items, monotonic() - started)
@@ -232,7 +237,14 @@ class Runner:
 
     async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
         log.warning("batch_postponed", size=len(items), reason=repr(error)[:300])
-        await self.hand_back(items)
+        if self._stopping or not any(item.by_arrival for item in items):
+            await self.hand_back(items)
+            return
+        # Given back, they would come again behind newer ones; so they wait here, and everything behind them.
+        await self.hand_back([item for item in items if not item.by_arrival])
+        self._inbox.extendleft(reversed([item for item in items if item.by_arrival]))
+        self._pause = min(LONGEST_PAUSE_S, self._pause * 2)
+        await asyncio.sleep(self._pause)
 
     async def hand_back(self, items: Sequence[Item]) -> None:
         """What was taken in and not started: the broker gets its messages again, callers hear to come back."""

@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands, journal
+from deskstream.messaging.arrival import ArrivalOrder
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject, round_trip
 from deskstream.messaging.declare import Declaration, Service
@@ -78,6 +79,7 @@ class RunningService:
         self.runner.listeners += [self._waker, self]
         self._sender: Sender | None = None
         self._hearing = False
+        self._arrival: ArrivalOrder | None = None
         self._pullers: list[Puller] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._background = AsyncExitStack()
@@ -193,9 +195,15 @@ class RunningService:
             await self._pull(lane)
 
     async def _pull(self, lane: str) -> None:
-        puller = Puller(stream_of(lane), self.name, self._hand_over, self.runner.has_room)
+        client, stream = client_of(self.broker), stream_of(lane)
+        hand_over, has_room = self._hand_over, self.runner.has_room
+        if lane == subjects.INBOUND:
+            self._arrival = ArrivalOrder(stream, self.name, self.runner)
+            hand_over, has_room = self._arrival.hand_over, self._arrival.has_room
+            await self._arrival.start(client, self._ended)
+        puller = Puller(stream, self.name, hand_over, has_room)
         self._pullers.append(puller)
-        await puller.start(client_of(self.broker))
+        await puller.start(client)
 
     def _caught_up(self) -> bool:
         """Whether what was said before is heard, but for what is always on its way."""
@@ -208,6 +216,9 @@ class RunningService:
         for puller in self._pullers:
             await puller.stop()
         self._pullers.clear()
+        if self._arrival is not None:
+            await self._arrival.stop()
+            self._arrival = None
 
     def _hand_over(self, message: Any) -> None:
         self.runner.offer(from_stream(message.subject, message.data, message.headers, message.reply))
