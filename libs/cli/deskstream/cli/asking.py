@@ -11,14 +11,25 @@ from nats.errors import Error as NatsError
 from deskstream.cli.output import errors
 from deskstream.cli.place import Place, without_password
 from deskstream.cli.problem import Problem
-from deskstream.contracts import Answered, Command
+from deskstream.contracts import Answered, Command, subjects
+from deskstream.contracts.journal import ReadHeads
 from deskstream.messaging import commands
 from deskstream.messaging.connection import Reach
 from deskstream.runtime.launch import reach_of
 
-__all__ = ["Client", "answered", "ask", "connected", "services_of"]
+__all__ = ["Client", "answered", "ask", "connected", "insist_on", "services_of"]
 
 CONNECT_WITHIN_S: Final = 4
+PRESENT_WITHIN_S: Final = 3.0
+
+
+async def insist_on(client: Client, service: str) -> None:
+    """Returns when the service answers at all. Raises Problem when it does not: better known before a long work."""
+    asked = ReadHeads(lane=subjects.events_lane(service), limit=1)
+    try:
+        await commands.call(client, asked, service=service, within=PRESENT_WITHIN_S)
+    except TimeoutError:
+        raise _absent(service) from None
 
 
 class _Ears:
@@ -84,15 +95,17 @@ async def ask(client: Client, command: Command, *, actor: str | None = None, key
 
 
 async def answered(
-    client: Client, command: Command, *, actor: str | None = None, key: str | None = None, within: float = 10.0
+    client: Client, command: Command, *, actor: str | None = None, key: str | None = None, within: float = 5.0
 ) -> Answered:
     """The answer as it is. Raises Problem when nobody answers."""
     try:
         return await commands.call(client, command, actor=actor, idempotency_key=key, within=within)
     except TimeoutError:
-        raise Problem(
-            f"The service {command.SERVICE} does not answer. Does it run? `deskstream doctor` tells."
-        ) from None
+        raise _absent(command.SERVICE) from None
+
+
+def _absent(service: str) -> Problem:
+    return Problem(f"The service {service} does not answer. Does it run? `deskstream doctor` tells.")
 
 
 def _why(error: Exception) -> str:

@@ -1,14 +1,13 @@
 """A desk's database, one service's schema at a time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
 
-from deskstream.cli import services
 from deskstream.cli.place import without_password
-from deskstream.cli.problem import Problem, misused
+from deskstream.cli.problem import Problem
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -39,13 +38,9 @@ async def schema(connection: Connection, name: str) -> AsyncIterator[Connection]
         yield connection
 
 
-async def schemas_made(connection: Connection, wanted: str | None = None) -> list[str]:
-    """Schemas of installed services that the database has; with a service's name, that one. Raises Problem."""
-    known = services.names()
-    if wanted is not None and wanted not in known:
-        raise misused(f"There is no service {wanted}. There are: {', '.join(known)}.")
+async def schemas_made(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Those of these services whose schema the database has."""
     rows = await connection.fetch(
-        "SELECT nspname FROM pg_namespace WHERE nspname = ANY($1::text[]) ORDER BY nspname",
-        [wanted] if wanted else known,
+        "SELECT nspname FROM pg_namespace WHERE nspname = ANY($1::text[]) ORDER BY nspname", names
     )
     return [row["nspname"] for row in rows]

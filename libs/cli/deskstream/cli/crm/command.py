@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from deskstream.cli import output
-from deskstream.cli.asking import services_of
+from deskstream.cli.asking import insist_on, services_of
 from deskstream.cli.clean import one_line
 from deskstream.cli.crm.importing import Imported, check_file, import_file
 from deskstream.cli.execution import carry_out, in_our_words
@@ -70,6 +70,7 @@ def _import(content: BinaryIO, place: Place) -> Imported:
 
 async def _ask_for_all(content: BinaryIO, place: Place, moved: output.Moved) -> Imported:
     async with services_of(place) as client:
+        await insist_on(client, "crm")
         return await import_file(client, content, moved)
 
 

@@ -72,7 +72,7 @@ async def _lags(client: Client, declarations: Sequence[Declaration]) -> list[Fin
     if any(lag.pending > LAG_WORTH_A_LOOK for lag in before.values()):
         await asyncio.sleep(SECOND_LOOK_AFTER_S)
     after = await _look(client, declarations)
-    found = [_judged(reader, lag, before.get(reader, lag)) for reader, lag in after.items() if lag.pending]
+    found = [judged(reader, lag, before.get(reader, lag)) for reader, lag in after.items() if lag.pending]
     behind = [finding for finding in found if finding]
     return behind or [fine("lag", f"All {len(after)} readers are up to date.")]
 
@@ -89,7 +89,8 @@ async def _look(client: Client, declarations: Sequence[Declaration]) -> Mapping[
     return lags
 
 
-def _judged(reader: tuple[str, str], lag: Lag, before: Lag) -> Finding | None:
+def judged(reader: tuple[str, str], lag: Lag, before: Lag) -> Finding | None:
+    """What it means to be so far behind now, and a moment before."""
     name, stream = reader
     what = f"{name} is {lag.pending:,} messages behind in {stream}"
     if not lag.heard:

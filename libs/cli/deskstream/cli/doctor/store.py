@@ -41,7 +41,7 @@ async def examine_store(connection: Connection, declarations: Sequence[Declarati
     findings = await _server(connection)
     missing = await _migrations(connection, declarations)
     findings.append(missing)
-    for name in await schemas_made(connection):
+    for name in await schemas_made(connection, [declaration.name for declaration in declarations]):
         async with schema(connection, name) as tx:
             if await tx.fetchval("SELECT to_regclass('waiting')") is not None:
                 findings += await _service(tx, name)
@@ -58,7 +58,7 @@ async def _server(connection: Connection) -> list[Finding]:
         answers = wrong(
             "PostgreSQL", "This is a read-only copy.", "Name the primary in DESKSTREAM_POSTGRES_URL."
         )  # fmt: skip
-    return [answers, _connections(row["used"], row["most"]), _skew(row["now"] - (asked + took / 2))]
+    return [answers, _connections(row["used"], row["most"]), skew_found(row["now"] - (asked + took / 2))]
 
 
 def _connections(used: int, most: int) -> Finding:
@@ -68,7 +68,8 @@ def _connections(used: int, most: int) -> Finding:
     return warning("connections", sentence, "Raise max_connections, or lower DESKSTREAM_POOL_SIZE.")
 
 
-def _skew(skew: timedelta) -> Finding:
+def skew_found(skew: timedelta) -> Finding:
+    """What a clock of the database that is so far ahead of ours means."""
     off = abs(skew)
     where = "ahead of" if skew > timedelta() else "behind"
     sentence = f"The database's clock is {off.total_seconds():.1f} s {where} this machine's."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deskstream.cli import services
 from deskstream.cli.database import Connection, schema, schemas_made
 from deskstream.cli.problem import Problem, misused
 from deskstream.messaging import dead_letters
@@ -29,10 +30,17 @@ class Found:
 async def find_all(connection: Connection, wanted: Wanted, *, service: str | None = None) -> list[Found]:
     """Of one service or all, oldest first. Raises Problem for a service that there is not."""
     found = []
-    for name in await schemas_made(connection, service):
+    for name in await schemas_made(connection, _chosen(service)):
         async with schema(connection, name) as tx:
             found += [Found(name, letter) for letter in await dead_letters.find(tx, wanted)]
     return sorted(found, key=lambda one: one.letter.since)[: wanted.limit]
+
+
+def _chosen(service: str | None) -> list[str]:
+    known = services.names()
+    if service is not None and service not in known:
+        raise misused(f"There is no service {service}. There are: {', '.join(known)}.")
+    return known if service is None else [service]
 
 
 async def find_named(connection: Connection, names: Sequence[str]) -> list[Found]:

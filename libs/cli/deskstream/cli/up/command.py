@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,7 +45,8 @@ def command(
     """Run everything here: servers and services in one process.
 
     Brings NATS and PostgreSQL of its own; nothing needs to be installed. Data lie in .deskstream/ of this folder and
-    stay until you remove it. Ctrl-C stops everything. With --json the first line is an object with the addresses.
+    stay until you remove it. Ctrl-C stops everything. Logs go to stderr. With --json the first
+    line is an object with the addresses.
     """
     folder = Path.cwd() / FOLDER
     _refuse_named_servers()
@@ -74,7 +76,9 @@ def _configure_logs(log_level: str | None) -> None:
         settings = read_settings(RuntimeSettings)
     # Whoever wants to see what happens follows the events with `tail`; here only trouble is news.
     level = log_level or (settings.log_level if "log_level" in settings.model_fields_set else "warning")
-    configure_logging(settings.log_format, level=level)
+    # stdout is for the answer: who reads one line of it must not hold up the services with what they log.
+    with redirect_stdout(sys.stderr):
+        configure_logging(settings.log_format, level=level)
 
 
 def _options(port: int | None, smtp_port: int | None, log_level: str | None) -> list[str]:
