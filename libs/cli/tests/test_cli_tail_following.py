@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ from nats.js.api import StreamConfig
 from deskstream.cli.problem import Problem
 from deskstream.cli.tail.choosing import Filters
 from deskstream.cli.tail.following import Following, follow
+from deskstream.cli.tail.lines import line_of
 from deskstream.cli.tail.moments import BEGINNING
+from deskstream.cli.tail.words import words
 from deskstream.contracts import subjects
 from deskstream.contracts.envelope import Stamp, encode
 from deskstream.messaging.connection import Reach
@@ -263,3 +266,51 @@ async def test_p4_a_store_that_is_lost_and_published_again_shows_only_what_is_ne
         await provision(client, topology([COUNTING, SUMMING]))
         await publish(client, range(1, 34))
         await tail.until(range(1, 34), within=20)
+
+
+WAITING = """
+INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, reason, handler, tries, next_at, since)
+VALUES ('events.ingest', $1, 1, gen_random_uuid(), 's', 'deskstream.ingest.message_received', '{}', $2,
+        E'RuntimeError: \\x1b[31mbroken', 'h', $3, now(), now() + $4 * interval '1 second')
+"""
+
+
+async def test_o3_what_fails_and_what_is_dead_is_shown_once(broker, nats_url, database, pool_for):
+    crm = await pool_for("crm")
+    await crm.execute(WAITING, "before", "dead", 8, -60)
+    moment = datetime.now(UTC)
+    await crm.execute(WAITING, "sick", "failed", 1, 1)
+    async with Tail(nats_url, dsn=database, since=moment) as tail:
+        await eventually(lambda: len(tail.seen) == 1)
+        await crm.execute("UPDATE waiting SET state = 'dead', tries = 8 WHERE key = 'sick'")
+        await eventually(lambda: len(tail.seen) == 2)
+        await publish(broker, [1])
+        await eventually(lambda: len(tail.seen) == 3)
+    assert [(seen.service, seen.event, seen.key) for seen in tail.seen[:2]] == [
+        ("crm", "failed", "sick"),
+        ("crm", "dead", "sick"),
+    ]
+    assert "message_received: RuntimeError" in words(tail.seen[0])
+    assert "\x1b" not in line_of(tail.seen[1], "sick").plain
+
+
+async def test_without_a_database_events_are_shown_all_the_same(broker, nats_url):
+    await publish(broker, [1])
+    assert (await followed(nats_url, dsn="postgresql://nobody@127.0.0.1:1/none")).numbers == [1]
+
+
+async def test_the_command_follows_filters_and_ends(deskstream, nats_url, broker):
+    await publish(broker, range(1, 6))
+    said = await deskstream("tail", "--since", "1h", "-e", "counted", "-n", "2", "--json")
+    assert [json.loads(line)["data"]["number"] for line in said.lines] == [1, 2]
+    said = await deskstream("tail", "--since", "beginning", "--until-idle", "0.3", "-t", '"number":5')
+    assert said.code == 0
+    assert len(said.lines) == 2
+    assert said.lines[0] == "Monday 2026-05-04"
+    assert "counting/counted" in said.lines[1]
+
+
+@pytest.mark.parametrize("arguments", [["--count", "0"], ["--until-idle", "0"], ["--since", "soon"]])
+def test_misuse(nowhere, arguments):
+    nowhere.environment["DESKSTREAM_NATS_URL"] = "nats://127.0.0.1:1"
+    assert nowhere.now("tail", *arguments).code == 2

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from importlib.metadata import version
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +55,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        output.line(f"deskstream {version('deskstream-cli')}")
+        output.line(f"deskstream {import_module('deskstream.cli.version').VERSION}")
         raise typer.Exit
 
 

@@ -3,13 +3,12 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,9 +16,6 @@ from deskstream.cli.clean import safe_json
 from deskstream.cli.problem import Problem
 
 _UNBOUNDED = 10_000
-
-Moved = Callable[[int], None]
-"""Hears how far something is."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 """The option that every command has."""
@@ -82,14 +78,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, title
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     console().print(made)
-
-
-def progress(*, counted: bool = True) -> Progress:
-    """A bar on stderr, gone when it is done; nothing where no terminal reads it."""
-    target = errors()
-    done = MofNCompleteColumn() if counted else TaskProgressColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), done, TimeElapsedColumn())
-    return Progress(*columns, console=target, transient=True, disable=not target.is_terminal)
 
 
 def tell_problem(problem: Problem, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from deskstream.cli.crm.importing import Imported, check_file, import_file
 from deskstream.cli.execution import carry_out, in_our_words
 from deskstream.cli.place import Place, find_place
 from deskstream.cli.problem import WRONG, misused
+from deskstream.cli.progress import Moved, progress
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -63,12 +64,12 @@ def _opened(file: str) -> BinaryIO:
 
 
 def _import(content: BinaryIO, place: Place) -> Imported:
-    with output.progress(counted=False) as bar:
+    with progress(counted=False) as bar:
         task = bar.add_task("Importing", total=2 * content.seek(0, 2))
         return carry_out(_ask_for_all(content, place, lambda read: bar.update(task, completed=read)))
 
 
-async def _ask_for_all(content: BinaryIO, place: Place, moved: output.Moved) -> Imported:
+async def _ask_for_all(content: BinaryIO, place: Place, moved: Moved) -> Imported:
     async with services_of(place) as client:
         await insist_on(client, "crm")
         return await import_file(client, content, moved)

@@ -10,6 +10,7 @@ from deskstream.cli.clean import one_line
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import Place, find_place, host_and_port
 from deskstream.cli.problem import WRONG, misused
+from deskstream.cli.progress import progress
 from deskstream.cli.send.delivering import Job, Sent, deliver
 from deskstream.cli.send.letters import Envelope, Unusable, find_files
 
@@ -40,7 +41,7 @@ def command(  # noqa: PLR0913 - an argument for each option
     server = host_and_port(smtp) if smtp else place.mail_server
     envelope = Envelope(sender, tuple(to or ()), inbox=None if smtp else place.inbox)
     job = Job(_existing(files), server, envelope, at_once, times, any_bytes)
-    with output.progress() as bar:
+    with progress() as bar:
         task = bar.add_task("Sending", total=len(job.files) * times)
         sent = carry_out(deliver(job, lambda: bar.advance(task)))
     if as_json:

@@ -40,13 +40,15 @@ def command(  # noqa: PLR0913 - an argument for each option
     """Follow what happens, like a log: one line an event.
 
     Local time, who said what, about which conversation, how its stage changed, a few words, and in whose name. Rejected
-    messages and refused commands are events too. A restart of NATS leaves neither gaps nor doubles. Streams reach three
-    days back. Options of one kind add up (-s sla -s routing), those of several kinds must all hold. Ctrl-C ends it.
+    messages and refused commands are events too; what a service fails on is shown as failed or dead. A restart of NATS
+    leaves neither gaps nor doubles. Streams reach three days back. Options of one kind add up (-s sla -s routing),
+    those of several kinds must all hold. Ctrl-C ends it.
     """
     begin = read_since(since, datetime.now(UTC)) if since else None
     filters = Filters(tuple(service or ()), tuple(event or ()), tuple(key or ()), text, wire=wire)
     show = _show_document if as_json else _Screen().show
-    carry_out(follow(reach_of(find_place().servers), Following(filters, begin, count, until_idle), show))
+    servers = find_place().servers
+    carry_out(follow(reach_of(servers), Following(filters, begin, count, until_idle, servers.postgres_dsn), show))
 
 
 def _show_document(seen: Seen, label: str) -> None:

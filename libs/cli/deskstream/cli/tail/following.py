@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -17,6 +18,7 @@ from deskstream.cli.tail.labels import Labels
 from deskstream.cli.tail.merging import Choice, Merged
 from deskstream.cli.tail.seen import Seen
 from deskstream.cli.tail.stream import Start
+from deskstream.cli.tail.trouble import Trouble
 from deskstream.contracts.conversation import FindConversation
 from deskstream.messaging.connection import Reach
 
@@ -31,6 +33,8 @@ class Following:
     since: datetime | None = None
     count: int | None = None
     until_idle_s: float | None = None
+    dsn: str | None = None
+    """The database, for what fails; without it events only."""
 
 
 async def follow(reach: Reach, wanted: Following, show: Callable[[Seen, str], None]) -> None:
@@ -38,7 +42,7 @@ async def follow(reach: Reach, wanted: Following, show: Callable[[Seen, str], No
     async with connected(reach, patient=True) as client:
         filters = await _with_same_ids(client, wanted.filters)
         merged = Merged(client, Choice(Start(wanted.since), filters.takes_stream, filters.subject_of))
-        async with merged.following():
+        async with merged.following(), _with_trouble(merged, wanted):
             if not merged.streams:
                 hint("There is no such stream yet (`deskstream provision` makes them); waiting for one.")
             await _show_all(merged, replace(wanted, filters=filters), show)
@@ -58,6 +62,20 @@ async def _show_all(merged: Merged, wanted: Following, show: Callable[[Seen, str
             shown += 1
             show(seen, label)
         await _let_others_work(shown)
+
+
+@asynccontextmanager
+async def _with_trouble(merged: Merged, wanted: Following) -> AsyncIterator[None]:
+    """While it is entered, what fails comes among the events."""
+    if wanted.dsn is None:
+        yield
+        return
+    looking = asyncio.create_task(Trouble(wanted.dsn, wanted.since, merged.add).run(), name="look for trouble")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 async def _let_others_work(shown: int) -> None:

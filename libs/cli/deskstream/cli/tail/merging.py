@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -59,6 +59,7 @@ class Merged:
         self._buffered: Counter[str] = Counter()
         self._latest: dict[str, datetime] = {}
         self._heap: list[_Waiting] = []
+        self._added: deque[Seen] = deque()
         self._changed = asyncio.Event()
         self._last_news = time.monotonic()
 
@@ -90,11 +91,18 @@ class Merged:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def add(self, seen: Seen) -> None:
+        """Something of another source, for the next turn."""
+        self._added.append(seen)
+        self._changed.set()
+
     async def next_event(self, within: float) -> Seen | None:
         """The next one; None when there is none within so many seconds."""
         deadline = time.monotonic() + within
         while True:
             self._changed.clear()
+            if self._added:
+                return self._added.popleft()
             pause = self._pause()
             if pause <= 0:
                 return self._pop()

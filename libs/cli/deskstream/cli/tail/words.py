@@ -122,6 +122,11 @@ def _outbound(seen: Seen) -> str:
     return f"{seen.text('author')} to {_person(seen.value('to'))}: {seen.text('text')}"
 
 
+def _failing(seen: Seen) -> str:
+    tries = f"after {seen.text('tries')} tries" if seen.event == "dead" else f"try {seen.text('tries')}"
+    return _joined(f"{seen.text('event')}: {seen.text('reason')}", tries, seen.text("name"))
+
+
 _TOLD: Final[Mapping[str, Callable[[Seen], str]]] = {
     "message_received": _message,
     "message_rejected": _rejected,
@@ -153,6 +158,8 @@ _TOLD: Final[Mapping[str, Callable[[Seen], str]]] = {
     "clock_warned": _clock,
     "clock_breached": _clock,
     "clock_stopped": _stopped,
+    "failed": _failing,
+    "dead": _failing,
     "message": _inbound,
     "outbound_message": _outbound,
 }
