@@ -13,7 +13,8 @@ from nats.js.manager import JetStreamManager
 from deskstream.contracts import subjects
 from deskstream.messaging.declare import Declaration
 
-ACK_WAIT: Final = timedelta(seconds=30)
+ACK_WAIT: Final = timedelta(seconds=10)
+"""What a dead reader had pulled comes again after this. A batch takes far less; a copy that comes early is known."""
 DUPLICATE_WINDOW: Final = timedelta(minutes=2)
 MAX_ACK_PENDING: Final = 2000
 
