@@ -155,4 +155,4 @@ async def test_two_items_of_a_batch_that_collide_hold_up_nobody_else(database, n
         asks = [Register(who=f"w{n}", name="same" if n < 2 else f"name{n}") for n in range(20)]
         answers = await asyncio.gather(*(service.call(ask) for ask in asks))
         assert sorted(answer.ok for answer in answers) == [False] + [True] * 19
-        assert [answer.error.code for answer in answers if not answer.ok] == ["internal_error"]
+        assert [answer.error.code for answer in answers if answer.error] == ["internal_error"]
