@@ -98,7 +98,7 @@ def test_every_module_opens_with_one_line_about_itself():
     wrong = [
         str(module)
         for module in modules()
-        if module.tree.body and not (ast.get_docstring(module.tree) or "").partition("\n")[0].endswith((".", "!"))
+        if module.tree.body and not (ast.get_docstring(module.tree) or "").partition("\n")[0].endswith((".", "!", "?"))
     ]
     assert not wrong
 

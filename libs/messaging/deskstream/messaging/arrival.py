@@ -1,5 +1,4 @@
-"""The order of what adapters published: the stream's own, also when a crash, a cut or an outage made the broker
-deliver an earlier message after a later one.
+"""The order of what adapters published: the stream's own, whatever order the broker delivers in after a crash.
 
 Inbound messages have no sequence of ours that would tell. So the one reader of the inbound stream keeps the stream's:
 what is missing before a delivered message is fetched from the stream itself, and its later redelivery is a repetition.
