@@ -1,4 +1,4 @@
-"""NATS: does it answer, is everything there that the services need, does anybody fall behind?"""
+"""NATS: whether it answers, whether everything is there that the services need, whether anybody falls behind."""
 
 import asyncio
 import time

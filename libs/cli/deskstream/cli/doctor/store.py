@@ -1,4 +1,4 @@
-"""PostgreSQL: does it answer, is it up to date, does anything wait there that should have gone on?"""
+"""PostgreSQL: whether it answers, whether it is up to date, whether anything waits that should have gone on."""
 
 import time
 from collections.abc import Sequence

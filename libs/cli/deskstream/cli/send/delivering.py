@@ -52,15 +52,25 @@ class Sent:
         return round(self.accepted / self.seconds, 1) if self.seconds else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What several connections work off together."""
+
+    job: Job
+    queue: deque[str]
+    sent: Sent
+    done: Callable[[], None]
+
+
 async def deliver(job: Job, done: Callable[[], None]) -> Sent:
     """Sends every file; `done` is called after each. Raises Problem when the server cannot be reached."""
-    sent, queue = Sent(), deque(list(job.files) * job.times)
-    clients = [await _connect(job.server) for _ in range(min(job.at_once, len(queue)))]
+    work = _Round(job, deque(list(job.files) * job.times), Sent(), done)
+    clients = [await _connect(job.server) for _ in range(min(job.at_once, len(work.queue)))]
     started = time.monotonic()
-    await asyncio.gather(*(_work_off(job, queue, client, sent, done) for client in clients))
-    sent.seconds = time.monotonic() - started
-    sent.rejections.sort(key=lambda rejection: rejection.file)
-    return sent
+    await asyncio.gather(*(_work_off(work, client) for client in clients))
+    work.sent.seconds = time.monotonic() - started
+    work.sent.rejections.sort(key=lambda rejection: rejection.file)
+    return work.sent
 
 
 async def _connect(server: tuple[str, int]) -> aiosmtplib.SMTP:
@@ -73,25 +83,28 @@ async def _connect(server: tuple[str, int]) -> aiosmtplib.SMTP:
     return client
 
 
-async def _work_off(
-    job: Job, queue: "deque[str]", client: aiosmtplib.SMTP, sent: Sent, done: Callable[[], None]
-) -> None:
-    while queue:
-        name = queue.popleft()
-        try:
-            refused = await _send(client, read_letter(name, job.envelope, any_bytes=job.any_bytes))
-            sent.accepted += 1
-            sent.rejections += [Rejection(name, f"{address}: {no.message}", no.code) for address, no in refused.items()]
-        except Unusable as no:
-            sent.rejections.append(Rejection(name, str(no)))
-        except aiosmtplib.SMTPRecipientsRefused as no:
-            sent.rejections += [Rejection(name, f"{r.recipient}: {r.message}", r.code) for r in no.recipients]
-        except aiosmtplib.SMTPResponseException as no:
-            sent.rejections.append(Rejection(name, no.message, no.code))
-        except (aiosmtplib.SMTPException, OSError, UnicodeError) as no:
-            sent.rejections.append(Rejection(name, str(no) or type(no).__name__))
-        done()
+async def _work_off(work: _Round, client: aiosmtplib.SMTP) -> None:
+    while work.queue:
+        name = work.queue.popleft()
+        work.sent.rejections += await _rejections(work, client, name)
+        work.done()
     client.close()
+
+
+async def _rejections(work: _Round, client: aiosmtplib.SMTP, name: str) -> list[Rejection]:
+    """Sends one file; why it was not taken, or by whom of several it was not."""
+    try:
+        refused = await _send(client, read_letter(name, work.job.envelope, any_bytes=work.job.any_bytes))
+        work.sent.accepted += 1
+        return [Rejection(name, f"{address}: {no.message}", no.code) for address, no in refused.items()]
+    except Unusable as no:
+        return [Rejection(name, str(no))]
+    except aiosmtplib.SMTPRecipientsRefused as no:
+        return [Rejection(name, f"{one.recipient}: {one.message}", one.code) for one in no.recipients]
+    except aiosmtplib.SMTPResponseException as no:
+        return [Rejection(name, no.message, no.code)]
+    except (aiosmtplib.SMTPException, OSError, UnicodeError) as no:
+        return [Rejection(name, str(no) or type(no).__name__)]
 
 
 async def _send(client: aiosmtplib.SMTP, letter: Letter) -> dict[str, aiosmtplib.SMTPResponse]:

@@ -48,7 +48,8 @@ def command(  # noqa: PLR0913 - an argument for each option
     filters = Filters(tuple(service or ()), tuple(event or ()), tuple(key or ()), text, wire=wire)
     show = _show_document if as_json else _Screen().show
     servers = find_place().servers
-    carry_out(follow(reach_of(servers), Following(filters, begin, count, until_idle, servers.postgres_dsn), show))
+    wanted = Following(filters, begin, count=count, until_idle_s=until_idle, dsn=servers.postgres_dsn)
+    carry_out(follow(reach_of(servers), wanted, show))
 
 
 def _show_document(seen: Seen, label: str) -> None:

@@ -61,7 +61,6 @@ async def _show_all(merged: Merged, wanted: Following, show: Callable[[Seen, str
         if wanted.filters.match(seen, label):
             shown += 1
             show(seen, label)
-        await _let_others_work(shown)
 
 
 @asynccontextmanager
@@ -76,12 +75,6 @@ async def _with_trouble(merged: Merged, wanted: Following) -> AsyncIterator[None
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
-
-
-async def _let_others_work(shown: int) -> None:
-    # Printing never waits; the readers and the pings of the connection need their turn.
-    if shown % 64 == 0:
-        await asyncio.sleep(0)
 
 
 async def _with_same_ids(client: Client, filters: Filters) -> Filters:

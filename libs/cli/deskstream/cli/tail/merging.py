@@ -154,7 +154,8 @@ class Merged:
                 self._add(name, start)
 
     def _add(self, name: str, start: Start) -> None:
-        reader = StreamReader(self._client, name, start, self._push, self._choice.subject_of(name))
+        subject = self._choice.subject_of(name)
+        reader = StreamReader(self._client, name, start, hand_over=self._push, subject=subject)
         reader.changed = self._changed.set
         self._readers[name] = reader
         self._rooms[name] = asyncio.Semaphore(BUFFER)

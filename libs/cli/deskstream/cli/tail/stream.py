@@ -61,6 +61,7 @@ class StreamReader:
         client: Client,
         stream: str,
         start: Start,
+        *,
         hand_over: Callable[[Arrived], Awaitable[None]],
         subject: str | None = None,
     ) -> None:
