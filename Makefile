@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-fast lint format types bench faults faults-long schemas lock clean
+.PHONY: help setup demo up down test test-failed test-fast lint format types bench faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -39,6 +39,9 @@ down: setup  ## Stop what `make up` started
 
 test: setup  ## Run all tests on real NATS and PostgreSQL
 	.venv/bin/python -m pytest -n 2 $(TESTS)
+
+test-failed: setup  ## Run again, one after the other, what failed last time
+	.venv/bin/python -m pytest --last-failed --last-failed-no-failures none $(TESTS)
 
 test-fast: setup  ## Run the tests that take no longer than a minute together
 	.venv/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
