@@ -48,13 +48,12 @@ async def keep_up(plan: Plan) -> None:
     """
     servers = EmbeddedServers(plan.folder)
     try:
-        with _signals_cancel():
+        with suppress(asyncio.CancelledError), _signals_cancel():
             await _run(plan, servers)
-    except asyncio.CancelledError:
-        plan.step("Stopped.")
     finally:
         forget_state(plan.folder)
         await asyncio.to_thread(servers.stop)
+    plan.step("Stopped.")
 
 
 async def _run(plan: Plan, servers: EmbeddedServers) -> None:
