@@ -32,6 +32,7 @@ def test_every_command_explains_itself(nowhere, name):
         said = nowhere.now(*way, "--help")
         assert said.code == 0
         assert f"{' '.join(way)} [OPTIONS]" in said.out
+        assert "--install-completion" not in said.out
         # One runs services, the other's answer is a JSON document anyway.
         assert "--json" in said.out or way in (["run"], ["asyncapi"])
 

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from deskstream.cli import output
 from deskstream.cli.problem import Problem
-from deskstream.cli.registry import COMMANDS
+from deskstream.cli.registry import COMMANDS, flowing
 
 INTERRUPTED = 130
 
@@ -22,6 +22,7 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = {name: entry.stub() for name, entry in COMMANDS.items()}
+        self.help = flowing(self.help or "")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, stub, rest = super().resolve_command(ctx, args)

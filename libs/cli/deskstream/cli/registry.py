@@ -34,9 +34,21 @@ class Entry:
         """The command itself."""
         app: typer.Typer = import_module(self.module).app
         command = get_command(app)
-        command.name = self.name
         assert isinstance(command, (TyperCommand, TyperGroup))
+        command.name = self.name
+        # Completion is of the whole command line, so it is offered there only.
+        command.params = [param for param in command.params if param.name not in _COMPLETION]
+        for one in (command, *getattr(command, "commands", {}).values()):
+            one.help = flowing(one.help or "")
         return command
+
+
+_COMPLETION: Final = ("install_completion", "show_completion")
+
+
+def flowing(text: str) -> str:
+    """A docstring's paragraphs without the line breaks of its source: a terminal has a width of its own."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 _ENTRIES: Final = (
