@@ -90,8 +90,8 @@ async def test_a_hostile_media_type_becomes_bytes(blobs, media_type):
     assert found.media_type == "application/octet-stream"
 
 
-async def test_the_limit_is_20_mebibytes(blobs, pool):
-    with pytest.raises(BlobTooLarge, match="20,971,521 bytes are over the limit of 20,971,520 bytes"):
+async def test_the_limit_is_25_mebibytes(blobs, pool):
+    with pytest.raises(BlobTooLarge, match="26,214,401 bytes are over the limit of 26,214,400 bytes"):
         await blobs.put_many([(HELLO, "text/plain"), (bytes(LIMIT + 1), "application/zip")])
     assert await count(pool) == 0
     found = await blobs.get(await blobs.put(bytes(LIMIT), "application/zip"))

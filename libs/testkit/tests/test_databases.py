@@ -11,7 +11,7 @@ from deskstream.testkit.databases import make_template
 
 @dataclass(frozen=True)
 class Shop:
-    migrations: tuple[Path, ...]
+    migrations: Path
     name: str = "shop"
 
 
@@ -21,7 +21,7 @@ def shop(tmp_path):
     folder.mkdir(parents=True)
     # The path of this test's folder makes the text, and so the template, its own.
     (folder / "0001_goods.sql").write_text(f"CREATE TABLE goods (id int); -- {tmp_path}")
-    return Shop((folder,))
+    return Shop(folder)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_a_clone_is_dropped_though_somebody_is_still_connected(postgres_se
 async def test_the_template_is_made_once_and_again_when_a_file_changes(postgres_server, admin, shop):
     first = await make_template(postgres_server, [shop])
     assert await make_template(postgres_server, [shop]) == first
-    (shop.migrations[0] / "0002_more.sql").write_text("CREATE TABLE more (id int);")
+    (shop.migrations / "0002_more.sql").write_text("CREATE TABLE more (id int);")
     second = await make_template(postgres_server, [shop])
     assert second != first
     async with second.clone() as url:
@@ -75,7 +75,7 @@ async def test_the_template_is_made_once_and_again_when_a_file_changes(postgres_
 
 
 async def test_a_service_whose_sql_is_broken_is_left_out_with_a_warning(postgres_server, admin, shop):
-    (shop.migrations[0] / "0002_broken.sql").write_text("SELECT * FROM nowhere;")
+    (shop.migrations / "0002_broken.sql").write_text("SELECT * FROM nowhere;")
     with pytest.warns(UserWarning, match=r"shop is not in the test database: shop/0002_broken\.sql"):
         template = await make_template(postgres_server, [shop])
     async with template.clone() as url:
