@@ -1,10 +1,12 @@
 import asyncio
 import signal
+from functools import partial
 
 import asyncpg
 import nats
 import pytest
 
+from deskstream.contracts.journal import ReadHeads
 from deskstream.messaging import commands
 from deskstream.messaging.failpoints import POINTS
 from deskstream.runtime.embedded.home import Home
@@ -93,14 +95,19 @@ async def test_p1_p2_p3_killed_at_random_again_and_again(database, nats_url):
     await client.close()
 
 
+def has_died(process, times):
+    return len(process.deaths) == times
+
+
 async def test_p11_a_graceful_stop_loses_nothing_and_ends_cleanly(database, nats_url):
     await prepare([COUNTING, SUMMING], database, nats_url)
     client = await nats.connect(nats_url)
     async with supervised(SAMPLE, database, nats_url, "counting", "summing") as process:
         counted = asyncio.create_task(count_everything(client))
-        for _ in range(2):
-            await asyncio.sleep(1.5)
+        for stops in (1, 2):
+            await commands.call(client, ReadHeads(lane="events.counting"), service="counting", within=20)
             process.kill(signal.SIGTERM)
+            await eventually(partial(has_died, process, stops), within=20)
         await counted
         await nothing_lost_nothing_twice(database, within=30)
         assert set(process.deaths) == {0}
