@@ -6,15 +6,16 @@ import sys
 import pytest
 
 from deskstream.cli.demo.story import CHAPTERS
-from deskstream.cli.demo.telling import Teller
+from deskstream.cli.demo.telling import Teller, quoted
 
 TITLES = ["Sixteen mails", "Why Anna, why not Bruno", "The weekend", "Follow one mail"]
 
 
 @pytest.fixture
 def demo(tmp_path):
-    """The real command, as a newcomer calls it: nothing in the environment, nothing in the folder."""
+    """The real command in an empty folder, where the environment is somebody else's desk's."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DESKSTREAM_")}
+    environment |= {"DESKSTREAM_SLA_ZONE": "Asia/Tokyo", "DESKSTREAM_EMAIL_INBOXES": "help@elsewhere.example=help"}
 
     def play(*arguments):
         command = [sys.executable, "-m", "deskstream.cli", "demo", *arguments]
@@ -130,6 +131,15 @@ def test_an_unknown_chapter_is_misuse_and_the_known_ones_are_named(nowhere):
     assert "There is no chapter 'sequel'" in said.err
     assert all(name in said.err for name in CHAPTERS)
     assert "Traceback" not in said.err
+
+
+def test_the_words_of_a_mail_dress_no_line_and_drive_no_terminal(capsys):
+    teller = Teller(quiet=False)
+    teller.chapter("One")
+    subject = quoted("[red]sale[/red] [/] \x1b[2J back")
+    teller.line(f"as “{subject}”")
+    assert teller.chapters[0]["said"] == [{"text": "as “[red]sale[/red] [/] [2J back”"}]
+    assert "[red]sale[/red]" in capsys.readouterr().out
 
 
 def test_the_teller_keeps_what_it_tells():

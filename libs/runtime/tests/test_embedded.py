@@ -80,6 +80,17 @@ def test_a_first_start_and_a_later_one_answer(servers):
         servers.stop()
 
 
+def test_what_is_discarded_leaves_nothing(make, tmp_path):
+    data = tmp_path / "data"
+    gone = make(data)
+    gone.start()
+    home = open_home(data).folder
+    gone.discard()
+    assert not gone.status().both_run
+    assert not data.exists()
+    assert not home.exists()
+
+
 def test_started_twice_there_is_one_of_each_at_the_same_address(servers, data):
     first, before = servers.start(), servers.status()
     assert EmbeddedServers(data).start() == first

@@ -22,6 +22,7 @@ from deskstream.cli.bench.load import Generator, Mix, connect
 from deskstream.cli.bench.raw import Raw, measure_raw
 from deskstream.cli.bench.usage import memory_mb, usage_of
 from deskstream.cli.bench.watch import View, percentile
+from deskstream.cli.environment import environment_of_its_own
 from deskstream.contracts.crm import SaveAccount
 from deskstream.contracts.ids import AgentId, TeamId
 from deskstream.contracts.routing import Availability, SaveAgent, SaveRule
@@ -78,7 +79,7 @@ async def bench_pipeline(plan: Plan, progress: Progress) -> dict[str, Any]:
         try:
             return await _measure(plan, progress, addresses, _pids(servers))
         finally:
-            servers.stop()
+            servers.discard()
 
 
 def _pids(servers: EmbeddedServers) -> dict[str, int]:
@@ -129,8 +130,7 @@ async def _running(addresses: Addresses, servers: dict[str, int]) -> AsyncIterat
 
 @contextmanager
 def _processes(addresses: Addresses) -> Any:
-    environment = {
-        **os.environ,
+    told = {
         "DESKSTREAM_NATS_URL": addresses.nats_url,
         "DESKSTREAM_POSTGRES_URL": addresses.postgres_url,
         "DESKSTREAM_THREAD_SECRET": "bench-thread-secret-of-no-value",
@@ -139,6 +139,7 @@ def _processes(addresses: Addresses) -> Any:
         "DESKSTREAM_EMAIL_LISTEN": "127.0.0.1:0",
         "DESKSTREAM_LOG_LEVEL": "warning",
     }
+    environment = environment_of_its_own(told)
     started = {
         "+".join(names): subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment)
         for names in GROUPS

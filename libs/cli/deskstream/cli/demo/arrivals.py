@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from deskstream.cli.demo.mails import Mail, answering, bounce, on_file
-from deskstream.cli.demo.telling import Teller
+from deskstream.cli.demo.telling import Teller, quoted
 from deskstream.cli.demo.world import BERLIN, World, until
 
 FIRST = (
@@ -99,7 +99,7 @@ async def _answer(world: World, teller: Teller, cast: Cast) -> dict[str, EmailMe
         met = next(c for c in shown["clocks"] if c["metric"] == "first_response")
         teller.line(
             f"{agent} answers [b]{name}[/b]: one second to undo, then it leaves by SMTP as "
-            f"“{sent['mail']['Subject']}”; stage {shown['stage']}, first response {met.get('outcome')}",
+            f"“{quoted(sent['mail']['Subject'])}”; stage {shown['stage']}, first response {met.get('outcome')}",
             conversation=name,
             stage=shown["stage"],
         )

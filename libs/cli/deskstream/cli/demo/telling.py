@@ -6,11 +6,19 @@ import time
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from deskstream.cli.clean import one_line
+
 WIDE = 160
 """Columns where no terminal says how many there are."""
+
+
+def quoted(text: object) -> str:
+    """Somebody else's words, fit for `Teller.line`: nothing in them dresses the line or drives the terminal."""
+    return escape(one_line(str(text)))
 
 
 class Teller:

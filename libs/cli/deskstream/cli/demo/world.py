@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +21,7 @@ import httpx
 import nats
 
 from deskstream.cli.demo.mails import FILES, SUPPORT, Mail
+from deskstream.cli.environment import only_told
 from deskstream.contracts import Command
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
@@ -148,7 +148,7 @@ async def world(folder: Path, say: Callable[[str], None]) -> AsyncIterator[World
             stack.push_async_callback(database.close)
             customers = await stack.enter_async_context(SmtpSink())
             smtp_port, http_port = _free_port(), _free_port()
-            os.environ |= _environment(folder, smtp_port, http_port, customers.port)
+            stack.enter_context(only_told(_environment(folder, smtp_port, http_port, customers.port)))
             api = httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{http_port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20
             )
@@ -162,7 +162,7 @@ async def world(folder: Path, say: Callable[[str], None]) -> AsyncIterator[World
             await _furnish(found)
             yield found
     finally:
-        servers.stop()
+        servers.discard()
 
 
 def _environment(folder: Path, smtp_port: int, http_port: int, customers_port: int) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+
+from deskstream.cli.environment import environment_of_its_own
 
 STOP_WITHIN_S = 30.0
 """A little more than what the services promise."""
@@ -77,7 +78,7 @@ async def kept_running(
     groups: Sequence[Sequence[str]], told: Mapping[str, str], logs: Path
 ) -> AsyncIterator[list[Kept]]:
     """A process for each group of services, kept running until the block is left; then stopped in good order."""
-    environment = {**os.environ, **told}
+    environment = environment_of_its_own(told)
     async with AsyncExitStack() as stack:
         kept = []
         for names in groups:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deskstream.runtime.embedded.home import Home, open_home
+from deskstream.runtime.embedded.home import Home, home_folder_of_root, open_home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.embedded.postgres import EmbeddedPostgres
 
@@ -60,6 +62,13 @@ class EmbeddedServers:
         with home.locked():
             EmbeddedNats(home).stop()
             EmbeddedPostgres(home).stop()
+
+    def discard(self) -> None:
+        """Stop both and remove everything that belongs to the folder, for root what lies elsewhere too."""
+        self.stop()
+        if os.geteuid() == 0:
+            shutil.rmtree(home_folder_of_root(self._data), ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
 
     def status(self) -> Status:
         """What runs just now; starts nothing and makes no folder."""
