@@ -13,6 +13,7 @@ from deskstream.contracts.ids import effect_id
 from deskstream.messaging import journal, sends
 from deskstream.messaging.batch import Done
 from deskstream.messaging.declare import Outcome, Provider, SendFailed, SendUnknown
+from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.fates import MAX_TRIES, is_transient, next_try_after
 from deskstream.messaging.item import Said
 from deskstream.messaging.positions import read_now
@@ -33,8 +34,15 @@ class Sender:
     """Claims, sends, settles; in order per conversation, several conversations at once."""
 
     def __init__(
-        self, wiring: Wiring, provider: Provider, pool: "asyncpg.Pool[asyncpg.Record]", publisher: Publisher
+        self,
+        wiring: Wiring,
+        provider: Provider,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        publisher: Publisher,
+        *,
+        points: FailPoints,
     ) -> None:
+        self._points = points
         self._wiring = wiring
         self._provider = provider
         self._pool = pool
@@ -89,6 +97,8 @@ class Sender:
         async with self._pool.acquire() as connection, connection.transaction():
             now = await read_now(connection, timedelta())
             claimed = await sends.claim(connection, now, AT_ONCE)
+        if claimed:
+            self._points.reach("send_claimed")
         await asyncio.gather(*(self._send(send, now) for send in claimed))
         return len(claimed)
 
@@ -107,6 +117,7 @@ class Sender:
             )
             said = self._report(send, message, outcome, now) if state != "queued" else []
             await journal.write(connection, now, said, marks=(), progress=((), ()), heads=((), ()))
+        self._points.reach("send_settled")
         await self._publisher.publish(said)
 
     async def _try(self, send: Send, message: Any, at: datetime) -> tuple[Outcome, str]:
@@ -115,7 +126,9 @@ class Sender:
             async with asyncio.timeout(SEND_WITHIN_S):
                 external_id = await self._provider.look_up(message) if send.uncertain else None
                 if external_id is None:
+                    self._points.reach("before_send")
                     external_id = await self._provider.send(message)
+                    self._points.reach("after_send")
             return Outcome("sent", at, external_id=external_id), "sent"
         except SendFailed as no:
             final = no.permanent or send.tries >= MAX_TRIES

@@ -67,7 +67,7 @@ class RunningService:
         self.declaration = declaration
         self._service = service
         self._wiring = wiring_of(declaration, tuple(service.hears), tuple(service.answers))
-        points = FailPoints(self.name)
+        points = self._points = FailPoints(self.name)
         self.publisher = Publisher(points)
         self.runner = Runner(Batch(self._wiring, points, clock_offset), pool, self.publisher, points)
         self._desk = commands.CommandDesk(self._wiring, self.runner, pool)
@@ -108,7 +108,8 @@ class RunningService:
 
     def _start_sender(self) -> None:
         if self._service.provider is not None:
-            self._sender = Sender(self._wiring, self._service.provider, self.pool, self.publisher)
+            provider = self._service.provider
+            self._sender = Sender(self._wiring, provider, self.pool, self.publisher, points=self._points)
             self.runner.listeners.append(self._sender)
             self._spawn("sender", self._sender.run())
 
