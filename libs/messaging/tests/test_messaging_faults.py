@@ -126,8 +126,15 @@ async def test_two_replicas_of_each_service_share_the_work_and_keep_the_order(da
     await client.close()
 
 
-async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(database, tmp_path):
-    server = EmbeddedNats(Home(tmp_path, user=None))
+@pytest.fixture
+def server(tmp_path):
+    """A broker of this test's own, stopped whatever happens."""
+    found = EmbeddedNats(Home(tmp_path, user=None))
+    yield found
+    found.stop()
+
+
+async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(database, server):
     url = server.start()
     async with desk([COUNTING, SUMMING], database, url):
         client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
@@ -139,7 +146,6 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(dat
         await counted
         await nothing_lost_nothing_twice(database, within=40)
         await client.close()
-    server.stop()
 
 
 async def test_database_connections_that_are_cut_cost_nothing_but_time(database, nats_url):

@@ -121,31 +121,37 @@ async def test_p20_nothing_is_wrong_with_a_service_that_works(database, nats_url
         await still_work(services, "a")
 
 
+@pytest.fixture
+def server(tmp_path):
+    """A broker of this test's own, stopped whatever happens."""
+    found = EmbeddedNats(Home(tmp_path, user=None))
+    yield found
+    found.stop()
+
+
 @pytest.mark.slow
-async def test_p20_without_a_broker_a_service_says_so_and_recovers_by_itself(database, tmp_path):
-    server = EmbeddedNats(Home(tmp_path, user=None))
+async def test_p20_without_a_broker_a_service_says_so_and_recovers_by_itself(database, server):
     async with desk([COUNTING, SUMMING], database, server.start()) as services:
         await asyncio.to_thread(server.stop)
         await eventually(lambda: have_problem(services, naming="broker"), within=10)
         await asyncio.to_thread(server.start)
         await still_work(services, "a")
-    server.stop()
 
 
 @pytest.mark.slow
-async def test_p20_a_broker_that_hangs_is_noticed(database, tmp_path):
-    server = EmbeddedNats(Home(tmp_path, user=None))
-    url = server.start()
-    parts = urlsplit(url)
+async def test_p20_a_broker_that_hangs_is_noticed(database, server):
+    parts = urlsplit(server.start())
     found = Line(parts.hostname, parts.port)
     await found.open()
-    async with desk([COUNTING, SUMMING], database, f"nats://127.0.0.1:{found.port}") as services:
-        found.die()
-        await eventually(lambda: have_problem(services, naming="broker: no answer"), within=10)
+    try:
+        async with desk([COUNTING, SUMMING], database, f"nats://127.0.0.1:{found.port}") as services:
+            found.die()
+            await eventually(lambda: have_problem(services, naming="broker: no answer"), within=10)
+            found.revive()
+            await still_work(services, "a")
+    finally:
         found.revive()
-        await still_work(services, "a")
-    await found.cut()
-    server.stop()
+        await found.cut()
 
 
 @pytest.mark.slow
