@@ -78,7 +78,7 @@ def test_a_lane_has_one_stream_and_one_owner(lane, stream, owner):
 
 def test_commands_are_asked_under_their_service():
     assert subjects.command("crm", "save_account") == "commands.crm.save_account"
-    assert subjects.commands_of("crm") == "commands.crm.*"
+    assert subjects.commands_of("crm") == "commands.crm.>"
 
 
 def test_the_catalogue_knows_every_message_by_one_name():

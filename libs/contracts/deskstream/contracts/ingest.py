@@ -44,6 +44,11 @@ class MessageRejected(Event, lane=LANE, key="archive_id"):
     reason: str
 
 
+TOLD_TO_ADAPTERS: tuple[type[Event], ...] = (MessageDuplicate, MessageRejected)
+"""What an adapter that is no service of ours may hear: neither holds anything that somebody wrote. `message_received`
+does, whatever the channel."""
+
+
 class DeliveryNoted(Event, lane=DELIVERY_LANE, key="conversation_id"):
     """An adapter reported what became of a reply."""
 

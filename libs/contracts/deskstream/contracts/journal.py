@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from deskstream.contracts import subjects
 from deskstream.contracts.message import Command, Contract, Event
 
 
@@ -23,10 +24,18 @@ class CommandRefused(Event, key="command_id"):
         return f"{self.lane()}.{self.NAME}.{self.key()}"
 
 
-class ReadJournal(Command):
-    """A page of a lane's journal in the order it was written: rows after `after`, at most 100 KB of bodies."""
+class OfLane(Command):
+    """A question about one lane. The lane stands in the subject, so that the broker lets nobody ask for another one."""
 
     lane: str
+
+    def asked_of(self, service: str) -> str:
+        return subjects.question(service, self.NAME, self.lane)
+
+
+class ReadJournal(OfLane):
+    """A page of a lane's journal in the order it was written: rows after `after`, at most 100 KB of bodies."""
+
     key: str | None = None
     beyond: int = Field(0, ge=0)
     """With a key: only what has a higher sequence than this."""
@@ -34,10 +43,9 @@ class ReadJournal(Command):
     limit: int = Field(200, ge=1, le=1000)
 
 
-class ReadHeads(Command):
+class ReadHeads(OfLane):
     """The last sequence of each key of a lane, keys after `after` in order."""
 
-    lane: str
     after: str = ""
     limit: int = Field(1000, ge=1, le=5000)
 

@@ -78,6 +78,10 @@ class Command(Contract):
         """Where a caller sends it: `commands.<service>.<command>`."""
         return f"commands.{cls.SERVICE}.{cls.NAME}"
 
+    def asked_of(self, service: str) -> str:
+        """Where this one goes when it is that service that shall answer."""
+        return f"commands.{service}.{self.NAME}"
+
 
 class Answered(Contract):
     """What a command's caller gets: either `result`, or `error` with a stable code and a sentence."""

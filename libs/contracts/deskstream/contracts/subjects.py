@@ -7,9 +7,17 @@ INBOUND_ALL = "inbound.>"
 EVENTS = "events"
 OUTBOUND = "outbound"
 COMMANDS = "commands"
+PROBES = "probes"
 
 
-_OWNERS = {"delivery": "ingest", "follow_up": "conversation"}
+_OWNERS = {
+    "delivery": "ingest",
+    "follow_up": "conversation",
+    "ticket_talk": "conversation",
+    "issues": "ticketing",
+    "links": "ticketing",
+    "way_back": "ticketing",
+}
 """Who writes the lanes that are not named after their writer."""
 
 
@@ -31,6 +39,11 @@ def inbound_address(subject: str) -> InboundAddress:
     if len(tokens) != 3 or tokens[0] != INBOUND:
         raise ValueError(f"{subject} is not inbound.<channel>.<inbox>")
     return InboundAddress(tokens[1], tokens[2])
+
+
+def inbound_lane(channel: str) -> str:
+    """The lane of what arrives by a channel."""
+    return f"{INBOUND}.{channel}"
 
 
 def outbound_lane(channel: str) -> str:
@@ -62,12 +75,33 @@ def owner_of(lane: str) -> str:
 
 def commands_of(service: str) -> str:
     """Everything one may ask a service."""
-    return f"{COMMANDS}.{service}.*"
+    return f"{COMMANDS}.{service}.>"
 
 
 def command(service: str, name: str) -> str:
     """One command of a service."""
     return f"{COMMANDS}.{service}.{name}"
+
+
+def question(service: str, name: str, lane: str) -> str:
+    """A command that every service answers about each lane that it writes."""
+    return f"{COMMANDS}.{service}.{name}.{lane}"
+
+
+def wish_of(subject: str) -> tuple[str, str]:
+    """(the command's name, the lane it asks about or nothing) of a subject that a service was asked on."""
+    _, _, name, *lane = subject.split(".")
+    return name, ".".join(lane)
+
+
+def all_of(lane: str) -> str:
+    """Everything on a lane, or of a kind such as `events`."""
+    return f"{lane}.>"
+
+
+def probe(service: str) -> str:
+    """Where a service tries, for its readiness, whether the broker still takes anything."""
+    return f"{PROBES}.{service}"
 
 
 def stream_of(lane: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import asyncpg
@@ -14,7 +14,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from pydantic import ValidationError
 
 from deskstream.contracts import Answered, Command, Problem, Refused, subjects
-from deskstream.contracts.journal import ReadHeads, ReadJournal
+from deskstream.contracts.journal import OfLane, ReadHeads, ReadJournal
 from deskstream.messaging import journal
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import Item, Source
@@ -26,6 +26,8 @@ ACTOR: Final = "Actor"
 KEY_LIMIT: Final = 200
 WORKERS: Final = 500
 """Commands in flight at once; they wait for their batch, not for each other."""
+
+Asked = TypeVar("Asked", bound=OfLane)
 
 log = structlog.get_logger()
 
@@ -41,14 +43,15 @@ class CommandDesk:
     def subscribe(self, broker: NatsBroker) -> None:
         """One subscriber a command, in the service's queue group; and the two that read the journal."""
         service = self._wiring.service
-        for name in [*self._wiring.commands, ReadJournal.NAME, ReadHeads.NAME]:
-            subject = subjects.command(service, name)
+        subscribed = {name: subjects.command(service, name) for name in self._wiring.commands}
+        subscribed |= {kind.NAME: subjects.question(service, kind.NAME, "*.*") for kind in (ReadJournal, ReadHeads)}
+        for name, subject in subscribed.items():
             broker.subscriber(subject, queue=service, max_workers=WORKERS, title=name)(self._receive)
 
     async def _receive(self, message: NatsMessage) -> bytes:
-        name = subjects.key_of(message.raw_message.subject)
+        name, lane = subjects.wish_of(message.raw_message.subject)
         try:
-            return (await self._answer(name, message)).encode()
+            return (await self._answer(name, lane, message)).encode()
         except ValidationError as error:
             return _refused("invalid_command", _first(error))
         except Refused as no:
@@ -59,11 +62,11 @@ class CommandDesk:
             log.exception("command_failed", command=name)
             return _refused("internal_error", "This failed on our side; it is logged. Try again later.")
 
-    async def _answer(self, name: str, message: NatsMessage) -> str:
+    async def _answer(self, name: str, lane: str, message: NatsMessage) -> str:
         if name == ReadJournal.NAME:
-            return await self._read(ReadJournal.model_validate_json(message.body))
+            return await self._read(_about(lane, ReadJournal.model_validate_json(message.body)))
         if name == ReadHeads.NAME:
-            return await self._heads(ReadHeads.model_validate_json(message.body))
+            return await self._heads(_about(lane, ReadHeads.model_validate_json(message.body)))
         asked = self._wiring.commands[name].model_validate_json(message.body)
         query = self._wiring.queries.get(type(asked))
         if query is not None:
@@ -114,7 +117,7 @@ async def call(
     headers = {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
     if actor:
         headers[ACTOR] = actor
-    subject = subjects.command(service or command.SERVICE, command.NAME)
+    subject = command.asked_of(service or command.SERVICE)
     body = command.model_dump_json(exclude_defaults=True).encode()
     deadline = monotonic() + within
     while True:
@@ -128,6 +131,13 @@ async def call(
             await asyncio.sleep(0.05)
         except NatsTimeoutError:
             raise TimeoutError(f"{subject} was not answered within {within:g} s") from None
+
+
+def _about(lane: str, asked: Asked) -> Asked:
+    """The broker checks who may ask on a subject, and knows nothing of what is inside."""
+    if asked.lane != lane:
+        raise Refused("wrong_lane", f"This subject is for questions about {lane}, not about {asked.lane}.")
+    return asked
 
 
 def _refused(code: str, sentence: str, details: dict[str, Any] | None = None) -> bytes:
