@@ -2,11 +2,11 @@
 
 from importlib.resources import files
 
+from deskstream.calendars.forms import calendar_of, version_of
 from deskstream.contracts import conversation, sla
 from deskstream.contracts.sla import Metric
 from deskstream.messaging import Declaration, Service
 from deskstream.sla import handlers
-from deskstream.sla.calendars import calendar_of, version_of
 from deskstream.sla.config import Settings
 from deskstream.sla.domain import Policy, Rules
 

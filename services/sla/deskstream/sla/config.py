@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from deskstream.sla.calendars import OFFICE_HOURS, CalendarForm, Country, Hours, Zone, read_form
+from deskstream.calendars.forms import OFFICE_HOURS, CalendarForm, Country, Hours, Zone, read_form
 from deskstream.sla.domain.policy import LONGEST_TARGET
 
 Minutes = Annotated[int, Field(ge=1, le=LONGEST_TARGET)]

@@ -52,7 +52,7 @@ async def _stopped(world: World, name: str) -> dict[str, Any] | None:
 
 
 def _picture(clock: dict[str, Any]) -> list[str]:
-    calendars = import_module("deskstream.sla.calendars")
+    calendars = import_module("deskstream.calendars.forms")
     calendar = calendars.calendar_of(calendars.CalendarForm(**calendars.read_form(str(FILES / "hours.toml"))))
     start, stopped = (datetime.fromisoformat(clock[name]) for name in ("started_at", "stopped_at"))
     lines = import_module("deskstream.sla.draw").weekend_picture(

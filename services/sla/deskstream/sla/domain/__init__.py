@@ -1,6 +1,6 @@
 """Response clocks: calendars, policies, and what follows from a conversation's events under them."""
 
-from deskstream.sla.domain.calendar import (
+from deskstream.calendars.arithmetic import (
     CLOSED,
     DAY,
     WHOLE_DAY,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from deskstream.calendars.arithmetic import BusinessCalendar, elapsed
 from deskstream.contracts.conversation import ConversationEvent
 from deskstream.contracts.facts import Stage
 from deskstream.contracts.message import Event
@@ -19,7 +20,6 @@ from deskstream.contracts.sla import (
     Metric,
     Outcome,
 )
-from deskstream.sla.domain.calendar import BusinessCalendar, elapsed
 from deskstream.sla.domain.clocks import Clock, Clocks
 from deskstream.sla.domain.fold import advance
 from deskstream.sla.domain.policy import Rules

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from deskstream.calendars.arithmetic import BusinessCalendar
 from deskstream.contracts.sla import ClockFacts, Metric
-from deskstream.sla.domain.calendar import BusinessCalendar
 
 LONGEST_TARGET = 525_600
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate, islice, pairwise
 from typing import Any
 
-from deskstream.sla.domain.calendar import BusinessCalendar, Open, elapsed
+from deskstream.calendars.arithmetic import BusinessCalendar, Open, elapsed
 from deskstream.sla.domain.clocks import Clock
 
 SHOWN_WINDOWS = 50

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from deskstream.sla.domain import DAY, WHOLE_DAY, Window, Windows, check_windows
+from deskstream.calendars.arithmetic import DAY, WHOLE_DAY, Window, Windows, check_windows
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALWAYS = "24x7"

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import holidays as public
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from deskstream.sla.domain import BusinessCalendar, DaysOff, no_days_off
-from deskstream.sla.hours import week_of, windows_of
+from deskstream.calendars.arithmetic import BusinessCalendar, DaysOff, no_days_off
+from deskstream.calendars.hours import week_of, windows_of
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deskstream.sla.domain import CLOSED, DAY, WHOLE_DAY, BusinessCalendar, Window, elapsed
+from deskstream.calendars import CLOSED, DAY, WHOLE_DAY, BusinessCalendar, Window, elapsed
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 BERLIN = ZoneInfo("Europe/Berlin")
