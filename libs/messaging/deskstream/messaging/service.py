@@ -20,6 +20,7 @@ from deskstream.messaging.connection import Reach, Wish, client_of, make_broker,
 from deskstream.messaging.declare import Declaration, Service
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.item import from_stream
+from deskstream.messaging.provisioned import stream_info
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.pulling import Puller
 from deskstream.messaging.reading import Bootstrap
@@ -179,7 +180,7 @@ class RunningService:
             return True
         if lane in self.declaration.since:
             return False
-        info = await client_of(self.broker).jsm().stream_info(stream_of(lane))
+        info = await stream_info(client_of(self.broker), stream_of(lane), service=self.name)
         return info.state.first_seq <= 1
 
     async def _take_up(self, lane: str) -> None:
