@@ -81,3 +81,44 @@ def test_a_list_that_is_not_json_names_its_variable(monkeypatch):
 def test_the_url_with_its_password_does_not_show(monkeypatch):
     monkeypatch.setenv("DESKSTREAM_POSTGRES_URL", "postgresql://me:hidden@db/x")
     assert "hidden" not in repr(read_settings(RuntimeSettings))
+
+
+@pytest.fixture
+def secret(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("from-the-file\n")
+    return file
+
+
+def test_every_variable_may_be_a_file(monkeypatch, secret):
+    monkeypatch.setenv("DESKSTREAM_SHOP_KEY_FILE", str(secret))
+    assert read_settings(ServiceSettings).key == "from-the-file"
+
+
+def test_a_variable_and_its_file_are_one_too_many(monkeypatch, secret):
+    monkeypatch.setenv("DESKSTREAM_SHOP_KEY_FILE", str(secret))
+    monkeypatch.setenv("DESKSTREAM_SHOP_KEY", "secret-value")
+    with pytest.raises(SettingsError, match=r"^DESKSTREAM_SHOP_KEY: .* set one of them$"):
+        read_settings(ServiceSettings)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "No such file or directory", id="a file that is not there"),
+        pytest.param(b"\xff\xfe\x00", "not UTF-8", id="bytes that are no text"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_and_not_shown(monkeypatch, tmp_path, content, said):
+    file = tmp_path / "secret-value"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("DESKSTREAM_SHOP_KEY_FILE", str(file))
+    with pytest.raises(SettingsError, match=rf"^DESKSTREAM_SHOP_KEY_FILE: .*{said}") as raised:
+        read_settings(ServiceSettings)
+    assert "secret-value" not in str(raised.value)
+
+
+def test_a_file_of_the_settings_own_stays_one(monkeypatch, secret):
+    monkeypatch.setenv("DESKSTREAM_NATS_SEED_FILE", str(secret))
+    assert read_settings(RuntimeSettings).nats_seed_file == secret

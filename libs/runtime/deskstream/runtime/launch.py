@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-import asyncpg
 import structlog
 
 from deskstream.messaging import Declaration
 from deskstream.messaging.connection import Reach
 from deskstream.messaging.service import RunningService
-from deskstream.runtime.health import Health
-from deskstream.runtime.pool import open_pool
+from deskstream.runtime.health import Check, Health
+from deskstream.runtime.migrations import missing_migrations
+from deskstream.runtime.patience import NotMigrated, patiently
+from deskstream.runtime.pool import Pool, open_pool
+from deskstream.runtime.schemas import schemas
 from deskstream.runtime.settings import RuntimeSettings, read_settings
+from deskstream.runtime.signals import Signals
 
 STOP_WITHIN_S: Final = 25.0
-WAIT_FOR_SERVERS_S: Final = 60.0
 YOUNG_OBJECTS: Final = 100_000
 
 log = structlog.get_logger()
@@ -39,7 +40,8 @@ async def running(
 ) -> AsyncIterator[dict[str, RunningService]]:
     """The services, started; on leaving they are stopped in good order. They read their own settings themselves.
 
-    Raises SettingsError for a wrong variable, OSError when a server cannot be reached for a minute.
+    Raises SettingsError for a wrong variable; OSError, asyncpg.PostgresError or MigrationError when the database is
+    not what it should be for longer than `settings.wait_for_servers` seconds.
     """
     async with AsyncExitStack() as stack:
         started: dict[str, RunningService] = {}
@@ -53,7 +55,7 @@ async def _start(
     declaration: Declaration, settings: RuntimeSettings, stack: AsyncExitStack, clock_offset: timedelta
 ) -> RunningService:
     own = read_settings(declaration.settings)
-    pool = await _patiently_open(declaration.name, settings)
+    pool = await _furnished(declaration, settings)
     stack.push_async_callback(pool.close)
     service = RunningService(declaration, declaration.build(own), pool, reach_of(settings), clock_offset=clock_offset)
     stack.push_async_callback(_stop, service)
@@ -62,17 +64,27 @@ async def _start(
     return service
 
 
-async def _patiently_open(name: str, settings: RuntimeSettings) -> asyncpg.Pool[asyncpg.Record]:
-    """In docker-compose everything starts at once: the database may need a moment."""
-    deadline = asyncio.get_running_loop().time() + WAIT_FOR_SERVERS_S
-    while True:
+async def _furnished(declaration: Declaration, settings: RuntimeSettings) -> Pool:
+    """In docker-compose and Kubernetes everything starts at once: servers and tables may need a moment."""
+
+    async def look() -> Pool:
+        pool = await open_pool(settings.postgres_dsn, declaration.name, size=settings.pool_size)
         try:
-            return await open_pool(settings.postgres_dsn, name, size=settings.pool_size)
-        except (OSError, asyncpg.CannotConnectNowError) as error:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            log.warning("waiting_for_database", reason=str(error))
-            await asyncio.sleep(0.5)
+            await _insist_on_tables(pool, declaration)
+        except BaseException:
+            await pool.close()
+            raise
+        return pool
+
+    return await patiently(look, server=settings.postgres_server, within=settings.wait_for_servers)
+
+
+async def _insist_on_tables(pool: Pool, declaration: Declaration) -> None:
+    sources = schemas([declaration])[declaration.name]
+    async with pool.acquire() as connection:
+        missing = await missing_migrations(connection, declaration.name, sources)
+    if missing:
+        raise NotMigrated(f"schema {declaration.name} lacks {missing[0]}: run `deskstream migrate`.")
 
 
 async def _stop(service: RunningService) -> None:
@@ -84,22 +96,42 @@ async def _stop(service: RunningService) -> None:
 
 async def run_until_signalled(declarations: Sequence[Declaration], settings: RuntimeSettings) -> None:
     """Runs services until SIGTERM, SIGINT or the death of one of their loops, which is raised."""
-    signalled = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled.set)
     health = Health("deskstream " + " ".join(d.name for d in declarations))
-    async with running(declarations, settings) as services:
+    signals, started = Signals(), asyncio.Event()
+    health.add("start", _when(started))
+    # Health is told from the first moment: who waits for a server is alive, and not ready yet.
+    async with (
+        _served(health, settings),
+        signals.may_break_off_the_start(),
+        running(declarations, settings) as services,
+    ):
+        signals.start_is_over()
         for name, service in services.items():
             health.add(name, service.problem)
-        if settings.health_port:
-            await health.serve(settings.health_host, settings.health_port)
+        started.set()
         _spare_the_collector()
         log.info("ready", services=list(services))
-        await _first_of(signalled, services.values())
+        await _first_of(signals.event, services.values())
         log.info("stopping")
-    if settings.health_port:
+
+
+@asynccontextmanager
+async def _served(health: Health, settings: RuntimeSettings) -> AsyncIterator[None]:
+    if not settings.health_port:
+        yield
+        return
+    await health.serve(settings.health_host, settings.health_port)
+    try:
+        yield
+    finally:
         await health.stop()
+
+
+def _when(started: asyncio.Event) -> Check:
+    async def look() -> str | None:
+        return None if started.is_set() else "waits for its servers, or takes up its work"
+
+    return look
 
 
 def _spare_the_collector() -> None:

@@ -7,15 +7,20 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import asyncpg
+import structlog
 import uvloop
 
 from deskstream.messaging import Declaration
 from deskstream.runtime.launch import run_until_signalled
 from deskstream.runtime.logs import configure_logging
+from deskstream.runtime.migrations import MigrationError
 from deskstream.runtime.schemas import installed_services
 from deskstream.runtime.settings import RuntimeSettings, SettingsError, read_settings
 
 ALL: Final = "all"
+
+log = structlog.get_logger()
 
 
 def chosen_services(names: Sequence[str]) -> list[Declaration]:
@@ -30,7 +35,8 @@ def chosen_services(names: Sequence[str]) -> list[Declaration]:
 
 
 def run(names: Sequence[str]) -> int:
-    """Runs services until SIGTERM or SIGINT; returns the exit code: 2 for a wrong name or variable."""
+    """Runs services until SIGTERM or SIGINT; returns the exit code: 2 for a wrong name or variable, 1 when a server
+    is not there for too long."""
     try:
         settings = read_settings(RuntimeSettings)
         configure_logging(settings.log_format, level=settings.log_level)
@@ -40,4 +46,7 @@ def run(names: Sequence[str]) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - said to whoever started it, before there is a log
         return 2
+    except (MigrationError, OSError, asyncpg.PostgresError) as error:
+        log.error("given_up", reason=str(error) or type(error).__name__)
+        return 1
     return 0

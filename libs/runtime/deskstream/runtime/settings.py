@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pydantic_settings
@@ -63,11 +64,18 @@ class RuntimeSettings(BaseSettings):
     health_host: str = "0.0.0.0"
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where /live and /ready are answered; 0 = nowhere."""
+    wait_for_servers: Annotated[float, Field(gt=0, le=86_400)] = 60
+    """Seconds that a starting process gives its database, which may start later; it says what it waits for."""
 
     @property
     def nats_servers(self) -> list[str]:
         """The brokers to try."""
         return self.nats_url.split(",")
+
+    @property
+    def postgres_server(self) -> str:
+        """Where the database is, as one may show it."""
+        return urlsplit(self.postgres_url).netloc.rpartition("@")[2]
 
     @property
     def postgres_dsn(self) -> str:
@@ -81,10 +89,13 @@ class RuntimeSettings(BaseSettings):
 
 
 def read_settings(kind: type[Chosen]) -> Chosen:
-    """Read the settings of one kind from the environment. Raises SettingsError."""
+    """Read the settings of one kind from the environment. Raises SettingsError.
+
+    For every variable `X`, `X_FILE` may name a file that holds the value, as secrets are given to containers.
+    """
     prefix = kind.model_config.get("env_prefix", "")
     try:
-        return kind()
+        return kind(**_from_files(kind))
     except ValidationError as error:
         problems = [f"{_variable(kind, problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         raise SettingsError("; ".join(problems)) from None
@@ -92,6 +103,26 @@ def read_settings(kind: type[Chosen]) -> Chosen:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"{prefix}{field[1]}".upper() if field else str(error)
         raise SettingsError(f"{name}: must be JSON") from None
+
+
+def _from_files(kind: type[BaseSettings]) -> dict[str, Any]:
+    """By field, what lies in the files; fields of the settings' own that end in `_file` mean something else."""
+    given: dict[str, Any] = {}
+    for field in (name for name in kind.model_fields if f"{name}_file" not in kind.model_fields):
+        variable = _variable(kind, (field,))
+        if path := os.environ.get(f"{variable}_FILE"):
+            if os.environ.get(variable):
+                raise SettingsError(f"{variable}: is set, and so is {variable}_FILE; set one of them")
+            given[field] = _content(f"{variable}_FILE", Path(path))
+    return given
+
+
+def _content(variable: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8"
+        raise SettingsError(f"{variable}: names a file that cannot be read ({why})") from None
 
 
 def _variable(kind: type[BaseSettings], place: tuple[int | str, ...]) -> str:
