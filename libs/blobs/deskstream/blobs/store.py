@@ -22,19 +22,18 @@ MIGRATIONS: Final[Traversable] = files("deskstream.blobs") / "migrations"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 # Sorted, so that two writers of the same blobs never wait for each other crosswise. Callers' pools have a search_path
-# of their own, so the schema is named.
+# of their own, so the schema is named. Naming the column of the conflict would need the right to read it.
 _WRITE: Final = """
 INSERT INTO blobs.blobs (sha256, media_type, size, body)
 SELECT sha256, media_type, octet_length(body), body
 FROM unnest($1::bytea[], $2::text[], $3::bytea[]) AS new(sha256, media_type, body)
 ORDER BY sha256
-ON CONFLICT (sha256) DO NOTHING
+ON CONFLICT DO NOTHING
 """
 
 _READ: Final = """
 SELECT media_type, body
-FROM blobs.blobs
-WHERE sha256 = $1
+FROM blobs.read_blob($1)
 """
 
 
