@@ -135,7 +135,8 @@ class EmbeddedPostgres:
         self._home.give(password)
         self._run("initdb", *_initdb_options(draft, password), said_to="")
         self._run("postgres", "--single", "-D", str(draft), "postgres", said_to=f"CREATE DATABASE {DATABASE};\n")
-        password.replace(self._password)
+        # The data may lie on a disk of their own.
+        shutil.move(password, self._password)
         draft.rename(data)
 
     def _run(self, program: str, *options: str, said_to: str) -> None:
