@@ -1,7 +1,7 @@
 """One transaction: locks, loads, folds, saves and journals up to 200 items together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from deskstream.contracts.envelope import Unreadable
@@ -12,6 +12,7 @@ from deskstream.messaging.fold import Fold
 from deskstream.messaging.item import RAW_TYPE, Item, Outcomes, Said, Source
 from deskstream.messaging.positions import Position, Standing, lock, lock_heads
 from deskstream.messaging.targets import Target, hear, resolve, targets_of
+from deskstream.messaging.tracing import Tracer
 from deskstream.messaging.wiring import Wiring
 
 Work = list[tuple[Item, list[Target] | Exception]]
@@ -26,6 +27,9 @@ class Done:
     said: list[Said] = field(default_factory=list)
     answers: list[tuple[Item, str]] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=Outcomes)
+    resumed: list[Item] = field(default_factory=list)
+    """What had waited in the table for something of this batch."""
+    now: datetime | None = None
     timers_moved: list[datetime] = field(default_factory=list)
     sends_queued: bool = False
 
@@ -37,6 +41,7 @@ class Batch:
     wiring: Wiring
     points: FailPoints
     clock_offset: timedelta = timedelta()
+    tracer: Tracer | None = None
 
     async def run(self, tx: Tx, items: Sequence[Item], marks: Sequence[int], *, alone: bool = False) -> Done:
         """Applies the items; raises whatever the database or a look-up raises, with nothing to undo but the
@@ -58,6 +63,7 @@ class Batch:
         fold.run(work, dict(found))
         done = await self._write(tx, fold, locked.heads, before, marks)
         done.answers += answered
+        done.resumed = [item for item, _ in found]
         self.points.reach("before_commit")
         return done
 
@@ -79,9 +85,19 @@ class Batch:
             if item.source in (Source.STREAM, Source.WAITING, Source.JOURNAL) and item.type not in self.wiring.hears:
                 return [] if item.type != RAW_TYPE else Unreadable(f"{item.subject}: no CloudEvent headers")
             item.heard = hear(item, self.wiring, now)
+            if self.tracer is not None:
+                self._follow(self.tracer, item)
             return targets_of(item, self.wiring)
         except Exception as error:  # every error of a message is this message's; its fate is decided in the fold
             return error
+
+    def _follow(self, tracer: Tracer, item: Item) -> None:
+        """A batch that is run again goes on with the spans it has."""
+        assert item.heard is not None
+        if item.span is None:
+            item.span = tracer.begin(item, item.heard.context)
+        if item.span is not None:
+            item.heard = replace(item.heard, context=item.span.context)
 
     async def _load(self, tx: Tx, fold: Fold, work: Work, heads: Standing) -> None:
         readable = [(item, targets) for item, targets in work if isinstance(targets, list)]
@@ -126,6 +142,7 @@ class Batch:
             outcomes=fold.outcomes,
             timers_moved=[moment for _, _, moment in moves if moment is not None],
             sends_queued=bool(fold.deliveries),
+            now=fold.now,
         )
 
 

@@ -19,6 +19,7 @@ from deskstream.messaging import journal
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import Item, Source
 from deskstream.messaging.runner import UNAVAILABLE, Runner
+from deskstream.messaging.trace_context import context_in
 from deskstream.messaging.wiring import Wiring
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -50,6 +51,12 @@ class CommandDesk:
 
     async def _receive(self, message: NatsMessage) -> bytes:
         name, lane = subjects.wish_of(message.raw_message.subject)
+        started = monotonic()
+        answer = await self._answer_surely(name, lane, message)
+        self._runner.telling.command(name, answer, monotonic() - started)
+        return answer
+
+    async def _answer_surely(self, name: str, lane: str, message: NatsMessage) -> bytes:
         try:
             return (await self._answer(name, lane, message)).encode()
         except ValidationError as error:
@@ -76,14 +83,18 @@ class CommandDesk:
         key = headers.get(IDEMPOTENCY_KEY) or str(uuid4())
         if len(key) > KEY_LIMIT:
             raise Refused("invalid_idempotency_key", f"An idempotency key has at most {KEY_LIMIT} characters.")
-        return await self.ask(asked, idempotency_key=key, actor=headers.get(ACTOR), body=bytes(message.body))
+        return await self.ask(
+            asked, idempotency_key=key, actor=headers.get(ACTOR), body=bytes(message.body), context=context_in(headers)
+        )
 
-    async def ask(self, asked: Any, *, idempotency_key: str, actor: str | None, body: bytes) -> str:
+    async def ask(
+        self, asked: Any, *, idempotency_key: str, actor: str | None, body: bytes, context: str | None = None
+    ) -> str:
         """Puts a command into the next batch; returns its answer after commit."""
         name = type(asked).__name__
         item = Item(
             source=Source.COMMAND, lane="commands", key=idempotency_key, sequence=0, type=name, subject=name,
-            body=body, actor=actor, idempotency_key=idempotency_key, asked=asked,
+            body=body, actor=actor, idempotency_key=idempotency_key, asked=asked, context=context,
             future=asyncio.get_running_loop().create_future(),
         )  # fmt: skip
         self._runner.offer_command(item)

@@ -1,6 +1,5 @@
 """The FastStream broker of a service, set up so that a dead broker is noticed in seconds and never given up on."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from faststream.nats import NatsBroker, NatsMessage
 from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import ConnectionReconnectingError
 
 # The default of two minutes would see a dead broker only after minutes.
 PING_S: Final = 3
@@ -34,6 +32,8 @@ class Wish:
     """Whether a closed connection is our own wish."""
 
     to_stop: bool = False
+    complained: Callable[[Exception], None] | None = None
+    """Hears what the broker complains of."""
 
 
 def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[None]], wish: Wish) -> NatsBroker:
@@ -47,6 +47,8 @@ def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[Non
     async def failed(error: Exception) -> None:
         # A denied publish or subscription shows up only here; the caller sees a mere timeout.
         log.error("broker_error", service=name, reason=repr(error))
+        if wish.complained is not None:
+            wish.complained(error)
 
     return NatsBroker(
         reach.servers,
@@ -97,16 +99,3 @@ def read_any_subject(client: Client) -> None:
 
 def _decodable(raw: bytes) -> bytes:
     return raw if raw.isascii() else raw.decode(errors="backslashreplace").encode(errors="backslashreplace")
-
-
-async def round_trip(client: Client) -> None:
-    """To the broker and back. Raises `ConnectionReconnectingError` at once while there is no connection.
-
-    Not the client's `flush`: that one is content without a connection, and an answer that comes after its timeout ends
-    the loop by which the client reads.
-    """
-    if not client.is_connected:
-        raise ConnectionReconnectingError
-    answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    await client._send_ping(answered)
-    await asyncio.shield(answered)

@@ -38,6 +38,8 @@ class Heard(Generic[M]):
     correlation: UUID
     body: str = ""
     """The text as received."""
+    context: str | None = None
+    """The trace context (W3C traceparent) that effects carry on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,16 @@ class Running(Protocol):
         """Asks another service over NATS. Raises `TimeoutError` when nobody answers in time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number of a service's own that only ever grows, as monitoring shall see it: `deskstream_<name>_total`."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+    meaning: str
+
+
 Background: TypeAlias = Callable[[Running], AbstractAsyncContextManager[None]]
 
 
@@ -214,6 +226,8 @@ class Service:
     answers: Sequence[Answers] = ()
     provider: Provider | None = None
     background: Sequence[Background] = ()
+    figures: Callable[[Tx], Awaitable[Sequence[Figure]]] | None = None
+    """What monitoring shall see beside what is counted for every service; read at each scrape."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from deskstream.contracts.journal import CommandRefused
 from deskstream.messaging import waiting
 from deskstream.messaging.declare import Absorb, Answer, Deliver, Heard, Project
 from deskstream.messaging.fates import failure_of
-from deskstream.messaging.item import Item, Outcomes, Said, Source
+from deskstream.messaging.item import Fate, Item, Outcomes, Said, Source
 from deskstream.messaging.journal import row_of
 from deskstream.messaging.positions import Position, Standing
 from deskstream.messaging.targets import Target
@@ -77,6 +77,7 @@ class Fold:
         read = self.progress.of(item.position)
         if item.sequence <= read:
             self.outcomes.duplicate += 1
+            item.fate = Fate.DUPLICATE
             self._pass(item)
             return False
         if state in BLOCKING and not item.retry:
@@ -90,6 +91,7 @@ class Fold:
     def _wait(self, item: Item, state: str | None) -> None:
         if state is None:
             self.outcomes.waiting += 1
+            item.fate = Fate.WAITING
             why = "behind" if item.position in self.blocked else "gap"
             self.waiters.append(Waiter(item, why, self.now + GAP_PATIENCE))
 
@@ -116,6 +118,7 @@ class Fold:
         heard = item.heard
         if heard is None or not targets:
             self.outcomes.skipped += 1
+            item.fate = Fate.SKIPPED
             return
         changed: dict[StateKey, Any] = {}
         spoken: list[Spoken] = []
@@ -130,6 +133,7 @@ class Fold:
         self.states |= changed
         self.spoken += spoken
         self.outcomes.applied += 1
+        item.fate = Fate.APPLIED
         if answer is not None:
             self.answers.append((item, answer))
 
@@ -167,6 +171,7 @@ class Fold:
 
     def _refuse(self, item: Item, no: Refused) -> None:
         self.outcomes.refused += 1
+        item.fate = Fate.REFUSED
         heard = item.heard
         assert heard is not None
         command = type(item.asked).__name__ if item.source is Source.COMMAND else item.type
@@ -181,6 +186,7 @@ class Fold:
 
     def _fail(self, item: Item, error: Exception) -> None:
         self.outcomes.failed += 1
+        item.fate = Fate.FAILED
         failure = failure_of(error, f"{self.wiring.service}: {item.type}")
         self.outcomes.lines.append(
             {"type": item.type, "lane": item.lane, "key": item.key, "seq": item.sequence, "reason": failure.reason}
@@ -193,7 +199,9 @@ class Fold:
             return
         if item.sequence:
             self.blocked.add(item.position)
-        self.waiters.append(waiting.failed(item, failure, self.now))
+        row = waiting.failed(item, failure, self.now)
+        item.fate = Fate.DEAD if row.state == "dead" else Fate.FAILED
+        self.waiters.append(row)
 
     def _pass(self, item: Item) -> None:
         if item.source is Source.WAITING or item.retry:
@@ -220,6 +228,7 @@ class Fold:
             causation=cause.id,
             actor=cause.actor,
             at=self.now,
+            traceparent=cause.context,
         )
         return row_of(event, stamp)
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from deskstream.contracts import subjects
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE
 from deskstream.messaging.declare import Heard
+from deskstream.messaging.trace_context import context_in
 
 RAW_IDS = UUID("5d0ab7a4-7c0c-4d0e-9df6-0c6a1c9e9b52")
 """Namespace of the ids of messages that have none: made from their position in the stream."""
@@ -23,6 +24,18 @@ class Source(StrEnum):
     JOURNAL = "journal"
     COMMAND = "command"
     TIMER = "timer"
+
+
+class Fate(StrEnum):
+    """What a batch made of an item."""
+
+    APPLIED = "applied"
+    SKIPPED = "skipped"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+    WAITING = "waiting"
+    FAILED = "failed"
+    DEAD = "dead"
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +64,12 @@ class Item:
     """A command, decoded; for a timer the aggregate's name is `type`."""
     due_at: datetime | None = None
     heard: Heard[Any] | None = None
+    context: str | None = None
+    """The trace context of what is no event: those carry theirs in the body."""
+    fate: "Fate | None" = None
+    """What became of it in the batch that was last run."""
+    span: Any = None
+    """What follows it through this service, if it is followed at all."""
 
     @property
     def by_arrival(self) -> bool:
@@ -103,7 +122,9 @@ def from_stream(subject: str, body: bytes, headers: dict[str, str] | None, ack: 
         ack=ack,
         origin=origin,
     )
-    if headers and not subject.startswith(subjects.INBOUND):
+    if headers and subject.startswith(subjects.INBOUND):
+        item.context = context_in(headers)
+    elif headers:
         item.type = _printable(headers.get(HEADER_TYPE, RAW_TYPE))
         item.sequence = _number(headers.get(HEADER_SEQUENCE))
         item.id = _uuid(headers.get(HEADER_ID))
@@ -160,6 +181,8 @@ class Said:
     causation: UUID
     actor: str | None
     body: str
+    context: str | None = None
+    """The trace context, for what travels without an envelope."""
     id: int = 0
     """The journal's id, known after the insert."""
 

@@ -178,7 +178,7 @@ def row_of(event: Event, stamp: Stamp) -> Said:
     return Said(
         message_id=stamp.id, lane=event.lane(), key=event.key(), sequence=stamp.sequence, subject=subject,
         type=event_type(event), correlation=stamp.correlation, causation=stamp.causation, actor=stamp.actor,
-        body=body,
+        body=body, context=stamp.traceparent,
     )  # fmt: skip
 
 

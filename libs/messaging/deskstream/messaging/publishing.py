@@ -16,6 +16,7 @@ from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYP
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.frames import publish_frame, write
 from deskstream.messaging.item import Said
+from deskstream.messaging.trace_context import HEADER
 
 DEADLINE_S: Final = 5.0
 """After this long without an acknowledgement the sweeper sends it again."""
@@ -38,6 +39,9 @@ class Publisher:
         self._marks: list[int] = []
         self._marks_since = 0.0
         self._changed = asyncio.Event()
+        self.acknowledged = 0
+        self.refused = 0
+        self.postponed = 0
 
     async def start(self, client: Client) -> None:
         """Subscribes for acknowledgements."""
@@ -70,6 +74,7 @@ class Publisher:
         except NatsError as error:
             for token in tokens:
                 self._owed.pop(token, None)
+            self.postponed += len(tokens)
             log.warning("publish_postponed", count=len(tokens), reason=repr(error))
 
     async def _acknowledged(self, message: Msg) -> None:
@@ -78,8 +83,10 @@ class Publisher:
             return
         problem = refusal_of(message)
         if problem:
+            self.refused += 1
             log.error("publish_refused", reason=problem)
         else:
+            self.acknowledged += 1
             if not self._marks:
                 self._marks_since = monotonic()
             self._marks.append(owed[0])
@@ -138,7 +145,8 @@ class Publisher:
 
 def _headers(row: Said) -> bytes:
     if not row.sequence:
-        return b"Nats-Msg-Id: %b\r\n" % str(row.message_id).encode()
+        context = f"{HEADER}: {row.context}\r\n" if row.context else ""
+        return f"Nats-Msg-Id: {row.message_id}\r\n{context}".encode()
     identity = str(row.message_id)
     return (
         f"Nats-Msg-Id: {identity}\r\n{HEADER_ID}: {identity}\r\n{HEADER_TYPE}: {row.type}\r\n"

@@ -21,6 +21,7 @@ from deskstream.messaging.fates import MAX_TRIES, concerns_one, is_transient
 from deskstream.messaging.frames import ACK, answer_frame, write
 from deskstream.messaging.item import Item
 from deskstream.messaging.publishing import Publisher
+from deskstream.messaging.telling import Telling
 
 MAX_BATCH: Final = 200
 INBOX_LIMIT: Final = 2000
@@ -65,6 +66,7 @@ class Runner:
         self.listeners: list[Listener] = []
         self.applied = 0
         self.batches = 0
+        self.telling = Telling(batch.wiring.service, batch.tracer)
 
     def connect(self, client: Client) -> None:
         """Acknowledgements go out on this connection."""
@@ -162,6 +164,7 @@ class Runner:
 
     async def _settle_failure(self, item: Item, error: Exception) -> None:
         """The item's own transaction failed in the database or in a look-up: its fate is written in another one."""
+        started = monotonic()
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 done = await self._batch.settle(connection, item, error)
@@ -171,6 +174,7 @@ class Runner:
             await self._give_back([item], second)
             return
         await self._after(done, [item])
+        self._count(done, [item], monotonic() - started)
 
     async def _suspected(self, item: Item) -> None:
         try:
@@ -184,6 +188,7 @@ class Runner:
             log.warning("handled_alone", type=item.type, key=item.key, delivered=item.delivered, tries=item.tries)
             await self._alone(item)
         else:
+            self.telling.given_up(item, dead=state == "dead")
             await self._acknowledge([item])
 
     async def _transact(self, items: Sequence[Item], *, alone: bool = False) -> None:
@@ -216,17 +221,7 @@ class Runner:
         self.batches += 1
         for line in done.outcomes.lines:
             log.error("handler_failed", **line)
-        log.debug(
-            "batch",
-            size=len(items),
-            applied=done.outcomes.applied,
-            skipped=done.outcomes.skipped,
-            duplicate=done.outcomes.duplicate,
-            refused=done.outcomes.refused,
-            waiting=done.outcomes.waiting,
-            failed=done.outcomes.failed,
-            ms=round(seconds * 1000, 1),
-        )
+        self.telling.batch(done, items, seconds)
 
     async def _acknowledge(self, items: Sequence[Item]) -> None:
         """Also after a failed publish of the acknowledgement nothing is wrong: progress knows the message."""
@@ -237,6 +232,7 @@ class Runner:
 
     async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
         log.warning("batch_postponed", size=len(items), reason=repr(error)[:300])
+        self.telling.postponed(items)
         if self._stopping or not any(item.by_arrival for item in items):
             await self.hand_back(items)
             return

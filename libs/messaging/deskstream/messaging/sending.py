@@ -19,6 +19,8 @@ from deskstream.messaging.item import Said
 from deskstream.messaging.positions import read_now
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.sends import Send
+from deskstream.messaging.telling import Telling
+from deskstream.messaging.trace_context import valid_context
 from deskstream.messaging.wiring import Wiring
 
 AT_ONCE: Final = 10
@@ -41,7 +43,9 @@ class Sender:
         publisher: Publisher,
         *,
         points: FailPoints,
+        telling: Telling,
     ) -> None:
+        self._telling = telling
         self._points = points
         self._wiring = wiring
         self._provider = provider
@@ -103,7 +107,9 @@ class Sender:
         return len(claimed)
 
     async def _send(self, send: Send, at: datetime) -> None:
-        message = decode(self._wiring.kinds[send.type], send.body).data
+        event = decode(self._wiring.kinds[send.type], send.body)
+        message, context = event.data, valid_context(event.traceparent)
+        span = self._telling.tracer.send(send, context) if self._telling.tracer else None
         outcome, state = await self._try(send, message, at)
         if state == "unknown" and send.tries >= MAX_TRIES:
             # Looked up and sent again often enough: it stays unknown, until a person decides.
@@ -115,10 +121,14 @@ class Sender:
             await sends.settle(
                 connection, send, state, reason=outcome.reason or "", external_id=outcome.external_id, next_at=next_at
             )
-            said = self._report(send, message, outcome, now) if state != "queued" else []
+            context = span.context if span else context
+            said = self._report(send, message, outcome, now=now, context=context) if state != "queued" else []
             await journal.write(connection, now, said, marks=(), progress=((), ()), heads=((), ()))
         self._points.reach("send_settled")
         await self._publisher.publish(said)
+        self._telling.figures.sends[send.lane, state] += 1
+        if span is not None:
+            span.end(state, tries=send.tries)
 
     async def _try(self, send: Send, message: Any, at: datetime) -> tuple[Outcome, str]:
         """What became of it, and the state it goes to: `queued` for another try."""
@@ -142,11 +152,11 @@ class Sender:
             reason = f"{type(error).__name__}: {error}"[:500]
             return Outcome("failed", at, reason=reason, permanent=True), "failed"
 
-    def _report(self, send: Send, message: Any, outcome: Outcome, now: datetime) -> list[Said]:
+    def _report(self, send: Send, message: Any, outcome: Outcome, *, now: datetime, context: str | None) -> list[Said]:
         event: Event = self._provider.report(message, outcome)
         cause = send.message_id
         stamp = Stamp(
             id=effect_id(cause, f"{self._wiring.service}/{outcome.state}", send.tries), sequence=0,
-            correlation=send.correlation, causation=cause, actor=None, at=now,
+            correlation=send.correlation, causation=cause, actor=None, at=now, traceparent=context,
         )  # fmt: skip
         return [journal.row_of(event, stamp)]

@@ -1,7 +1,7 @@
 """A running service: a FastStream application around the runner, its pull loops and its sweepers."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Final
@@ -15,20 +15,24 @@ from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands, journal
 from deskstream.messaging.arrival import ArrivalOrder
+from deskstream.messaging.backlog import Backlog, backlog_of, lags_of
 from deskstream.messaging.batch import Batch, Done
-from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject, round_trip
-from deskstream.messaging.declare import Declaration, Service
+from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject
+from deskstream.messaging.declare import Declaration, Figure, Service
 from deskstream.messaging.failpoints import FailPoints
+from deskstream.messaging.figures import Figures
 from deskstream.messaging.item import from_stream
 from deskstream.messaging.provisioned import stream_info
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.pulling import Puller
+from deskstream.messaging.readiness import PROBE_WITHIN_S, Readiness
 from deskstream.messaging.reading import Bootstrap
 from deskstream.messaging.runner import Runner
 from deskstream.messaging.sending import Sender
 from deskstream.messaging.standby import Standby
 from deskstream.messaging.sweeping import Sweeper
 from deskstream.messaging.topology import stream_of
+from deskstream.messaging.tracing import Tracer
 from deskstream.messaging.waking import Waker
 from deskstream.messaging.wiring import wiring_of
 
@@ -36,17 +40,6 @@ BEGINNING: Final = "beginning"
 
 BACKLOG: Final = 500
 """Events on their way that are no backlog, only load."""
-
-PROBE_WITHIN_S: Final = 2.0
-MAX_UNACKNOWLEDGED: Final = 1000
-
-# Takes the way of a real write, through WAL and disk, and leaves nothing behind but the time.
-_PROBE_WRITE = """
-INSERT INTO lanes_heard (lane, since, at)
-VALUES ('probe', 'probe', clock_timestamp())
-ON CONFLICT (lane) DO UPDATE
-SET at = excluded.at
-"""
 
 log = structlog.get_logger()
 
@@ -62,17 +55,21 @@ class RunningService:
         reach: Reach,
         *,
         clock_offset: timedelta = timedelta(),
+        tracer: Tracer | None = None,
     ) -> None:
         self.name = declaration.name
         self.pool = pool
         self.declaration = declaration
         self._service = service
+        self._clock_offset = clock_offset
         self._wiring = wiring_of(declaration, tuple(service.hears), tuple(service.answers))
         points = self._points = FailPoints(self.name)
         self.publisher = Publisher(points)
-        self.runner = Runner(Batch(self._wiring, points, clock_offset), pool, self.publisher, points)
+        self.runner = Runner(Batch(self._wiring, points, clock_offset, tracer), pool, self.publisher, points)
         self._desk = commands.CommandDesk(self._wiring, self.runner, pool)
         self._wish = Wish()
+        self._readiness = Readiness(declaration, pool, lambda: client_of(self.broker))
+        self._wish.complained = self._readiness.heard
         self.broker = make_broker(self.name, reach, self._reconnected, self._wish)
         self.app = FastStream(self.broker, logger=None)
         self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page)
@@ -110,7 +107,9 @@ class RunningService:
     def _start_sender(self) -> None:
         if self._service.provider is not None:
             provider = self._service.provider
-            self._sender = Sender(self._wiring, provider, self.pool, self.publisher, points=self._points)
+            self._sender = Sender(
+                self._wiring, provider, self.pool, self.publisher, points=self._points, telling=self.runner.telling
+            )
             self.runner.listeners.append(self._sender)
             self._spawn("sender", self._sender.run())
 
@@ -133,23 +132,28 @@ class RunningService:
 
     async def problem(self) -> str | None:
         """What keeps this service from being ready: a write, a publish and its own backlog must be fine."""
-        probes = ("database", self._write), ("broker", lambda: round_trip(client_of(self.broker)))
-        for what, probe in probes:
-            try:
-                async with asyncio.timeout(PROBE_WITHIN_S):
-                    await probe()
-            except TimeoutError:
-                return f"{what}: no answer within {PROBE_WITHIN_S:g} s"
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError) as error:
-                return f"{what}: {type(error).__name__}: {error}"
-        if self.publisher.unacknowledged > MAX_UNACKNOWLEDGED:
-            return f"{self.publisher.unacknowledged} events published, but not acknowledged by the broker"
-        return None
+        return await self._readiness.problem()
 
-    async def _write(self) -> None:
-        # The pool takes this time also for releasing: without one it waits half a minute for a server that hangs.
+    async def backlog(self) -> Backlog:
+        """What waits in this service's tables."""
         async with self.pool.acquire(timeout=PROBE_WITHIN_S) as tx:
-            await tx.execute(_PROBE_WRITE)
+            return await backlog_of(tx, self._clock_offset)
+
+    async def own_figures(self) -> Sequence[Figure]:
+        """What this service itself wants to have counted."""
+        if self._service.figures is None:
+            return ()
+        async with self.pool.acquire(timeout=PROBE_WITHIN_S) as tx:
+            return await self._service.figures(tx)
+
+    async def lags(self) -> dict[str, int]:
+        """How many messages it is behind, by lane."""
+        return await lags_of(client_of(self.broker), self.declaration)
+
+    @property
+    def figures(self) -> Figures:
+        """What it has done since it started."""
+        return self.runner.telling.figures
 
     async def ask(self, message: Any, *, idempotency_key: str, actor: str | None = None) -> Answered:
         """Runs a message of this service's own through its runner."""

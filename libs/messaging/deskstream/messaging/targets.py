@@ -10,6 +10,7 @@ from deskstream.contracts import Event
 from deskstream.contracts.envelope import CloudEvent, Unreadable, decode
 from deskstream.messaging.declare import Aggregate, Answer, Due, Heard, Hears, On, Raw, Tx
 from deskstream.messaging.item import RAW_IDS, RAW_TYPE, Item, Source
+from deskstream.messaging.trace_context import valid_context
 from deskstream.messaging.wiring import Wiring
 
 
@@ -55,13 +56,15 @@ def _of_event(item: Item, event: CloudEvent[Event]) -> Heard[Any]:
         sequence=item.sequence,
         correlation=event.correlationid,
         body=item.body.decode(),
+        context=event.traceparent and valid_context(event.traceparent),
     )
 
 
 def _heard(item: Item, data: Any, now: datetime, cause: UUID) -> Heard[Any]:
     return Heard(
-        id=cause, data=data, at=now, actor=item.actor, lane=item.lane, key=item.key, sequence=0, correlation=cause
-    )
+        id=cause, data=data, at=now, actor=item.actor, lane=item.lane, key=item.key, sequence=0, correlation=cause,
+        context=item.context,
+    )  # fmt: skip
 
 
 def targets_of(item: Item, wiring: Wiring) -> list[Target]:

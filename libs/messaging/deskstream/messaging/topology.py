@@ -1,7 +1,7 @@
 """Streams and durables, made from what the services declare: who says and who hears what."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -30,6 +30,13 @@ class Stream:
     name: str
     subjects: tuple[str, ...]
     kept: timedelta
+    latest_only: bool = False
+    """Whether a message replaces the one before on the same subject."""
+
+
+PROBES: Final = Stream("PROBES", (f"{subjects.PROBES}.*",), timedelta(minutes=5), latest_only=True)
+"""What each service publishes on `probes.<service>` to find out whether it is ready: on disk like events, so that a
+full store is noticed while nobody says anything, and never more than one small message a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,26 @@ class Topology:
     durables: tuple[Durable, ...]
 
 
+def completed(declarations: Sequence[Declaration]) -> list[Declaration]:
+    """The same, where the one service that says what leaves says it on every outbound lane that somebody hears.
+
+    So a channel is declared by its own adapter and by nobody else.
+    """
+    outbound = {lane for service in declarations for lane in service.hears if lane.startswith(f"{subjects.OUTBOUND}.")}
+    return [_with_outbound(service, outbound) for service in declarations]
+
+
+def _with_outbound(service: Declaration, heard: set[str]) -> Declaration:
+    more = sorted(lane for lane in heard - set(service.says) if subjects.owner_of(lane) == service.name)
+    return replace(service, says=(*service.says, *more)) if more else service
+
+
 def topology(declarations: Sequence[Declaration]) -> Topology:
     """The one declaration of who hears and says what.
 
     Raises `ValueError` when two services write one lane, or somebody hears a lane that nobody writes.
     """
+    declarations = completed(declarations)
     writers: dict[str, str] = {}
     for service in declarations:
         for lane in service.says:
@@ -71,6 +93,7 @@ def stream_of(lane: str) -> str:
 
 def _streams(lanes: Iterable[str]) -> Iterable[Stream]:
     yield Stream("INBOUND", (subjects.INBOUND_ALL,), _KEPT[subjects.INBOUND])
+    yield PROBES
     for lane in sorted(lanes):
         kind = lane.partition(".")[0]
         if kind != subjects.INBOUND:
@@ -99,7 +122,8 @@ async def _stream(manager: JetStreamManager, stream: Stream, replicas: int) -> C
         name=stream.name,
         subjects=list(stream.subjects),
         retention=RetentionPolicy.LIMITS,
-        discard=DiscardPolicy.NEW,
+        discard=DiscardPolicy.OLD if stream.latest_only else DiscardPolicy.NEW,
+        max_msgs_per_subject=1 if stream.latest_only else -1,
         max_age=stream.kept.total_seconds(),
         duplicate_window=DUPLICATE_WINDOW.total_seconds(),
         deny_delete=True,
