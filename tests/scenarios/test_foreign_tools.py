@@ -78,7 +78,7 @@ async def test_n1_what_breaks_the_contract_is_answered_with_field_and_reason_and
         await put(nats_url, "inbound.pager.main", NO_JSON)
         rejected = [json.loads((await answers.next_msg(timeout=5)).data)["data"] for _ in range(2)]
         assert [(one["channel"], one["inbox"], one["field"]) for one in rejected] == [
-            ("email", "support", "sender"),
+            ("email", "support", "sender.email"),
             ("pager", "main", "body"),
         ]
         assert rejected[0]["external_id"] == "two@shop.example"

@@ -55,8 +55,10 @@ def test_a_body_that_says_no_type_is_a_message():
         pytest.param(MESSAGE, {"external_id": 7}, "external_id", "valid string", id="a number for an id"),
         pytest.param(MESSAGE, {"sender": GONE}, "sender", "Field required", id="no sender"),
         pytest.param(MESSAGE, {"sender": None}, "sender", "Input should be", id="null for a sender"),
-        pytest.param(MESSAGE, {"sender": {}}, "sender", "email missing", id="a sender nobody can be told from"),
-        pytest.param(MESSAGE, {"sender": {"name": "Ada"}}, "sender", "email missing", id="a sender with a name only"),
+        pytest.param(MESSAGE, {"sender": {}}, "sender.email", "missing: name", id="a sender nobody can be told from"),
+        pytest.param(
+            MESSAGE, {"sender": {"name": "Ada"}}, "sender.email", "missing: name", id="a sender with a name only"
+        ),
         pytest.param(MESSAGE, {"sender": {"email": "ada"}}, "sender.email", "pattern", id="an address without @"),
         pytest.param(MESSAGE, {"sender": {"email": "a b@c"}}, "sender.email", "pattern", id="an address with a blank"),
         pytest.param(MESSAGE, {"sender": {"email": "a@b\r\nBcc: c@d"}}, "sender.email", "pattern", id="two headers"),
@@ -68,7 +70,9 @@ def test_a_body_that_says_no_type_is_a_message():
             MESSAGE, {"sender": {"external_id": ""}}, "sender.external_id", "at least 1", id="an empty user id"
         ),
         pytest.param(MESSAGE, {"copied": [ADA] * 101}, "copied", "at most 100", id="too many addressees"),
-        pytest.param(MESSAGE, {"copied": [ADA, {}]}, "copied.1", "email missing", id="an addressee who is nobody"),
+        pytest.param(
+            MESSAGE, {"copied": [ADA, {}]}, "copied.1.email", "missing: name", id="an addressee who is nobody"
+        ),
         pytest.param(MESSAGE, {"title": "x" * 999}, "title", "at most 998", id="a huge title"),
         pytest.param(MESSAGE, {"text": None}, "text", "valid string", id="null for a text"),
         pytest.param(MESSAGE, {"text": ["a"]}, "text", "valid string", id="a list for a text"),

@@ -198,4 +198,4 @@ def test_an_undo_time_that_makes_no_sense_is_named(monkeypatch, wrong):
 
 
 def test_ten_seconds_are_the_default():
-    assert Settings().undo_seconds == 10
+    assert Settings().conversation_undo_seconds == 10

@@ -16,6 +16,7 @@ from deskstream.cli.problem import WRONG, Problem
 from deskstream.messaging import Declaration
 from deskstream.messaging.connection import Reach
 from deskstream.messaging.topology import Change, provision, topology
+from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.launch import reach_of
 
 app = typer.Typer()
@@ -63,9 +64,12 @@ async def provision_all(
 
 
 def wanted(declarations: Sequence[Declaration]) -> Any:
-    """Streams and durables of these services. Raises Problem where their declarations contradict each other."""
+    """Streams and durables of these services, and of the adapters that run elsewhere.
+
+    Raises Problem where their declarations contradict each other.
+    """
     try:
-        return topology(declarations)
+        return topology([*declarations, *adapters_elsewhere()])
     except ValueError as error:
         raise Problem(f"The services' declarations do not fit together: {error}.") from None
 

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from deskstream.cli.problem import Problem, misused
 from deskstream.messaging import Declaration
 from deskstream.runtime.schemas import GROUP, installed_services
+from deskstream.runtime.settings import SettingsError
 
 ALL = "all"
 
@@ -19,6 +20,8 @@ def installed() -> list[Declaration]:
     """All of them. Raises Problem for one that cannot be loaded."""
     try:
         found = installed_services()
+    except SettingsError as error:
+        raise misused(str(error)) from None
     except ImportError as error:
         raise Problem(f"A service cannot be loaded: {error}. Install everything again (`make setup`).") from error
     if not found:

@@ -18,12 +18,14 @@ from deskstream.contracts.catalogue import commands, events
 from deskstream.contracts.inbound import DeliveryReported, InboundMessage
 from deskstream.contracts.journal import ReadHeads, ReadJournal
 from deskstream.contracts.message import Answered, Command, Contract, Event, snake_case
+from deskstream.contracts.outbound import MessageAccepted, OutboundMessage
 
 Schema: TypeAlias = dict[str, Any]
 
 ENVELOPE: Final = "envelope"
 ANSWERED: Final = "answered"
 OUTBOUND: Final = "outbound"
+ACCEPTED: Final = MessageAccepted.NAME
 EVERY_SERVICE_ANSWERS: Final[tuple[type[Command], ...]] = (ReadJournal, ReadHeads)
 INBOUND: Final = ("inbound/message", "inbound/delivery")
 
@@ -58,9 +60,12 @@ _NOISE: Final = "title"
 
 
 def event_name(kind: type[Event]) -> str:
-    """`events/crm/sender_identified`; `events/<name>` for what every service may say, `outbound` for what leaves."""
+    """`events/crm/sender_identified`; `events/<name>` for what every service may say, `outbound` for what leaves.
+
+    What else adapters hear on the outbound lanes has its own name.
+    """
     if kind.LANE == OUTBOUND:
-        return OUTBOUND
+        return OUTBOUND if kind is OutboundMessage else kind.NAME
     return f"{kind.LANE or 'events'}.{kind.NAME}".replace(".", "/")
 
 

@@ -1,7 +1,7 @@
-"""What leaves: `outbound.<channel>.<conversation>`, said by conversation only, heard by the channel's adapter."""
+"""What adapters hear on `outbound.<channel>.<conversation>`: replies, and where messages went; said by conversation."""
 
 from deskstream.contracts import subjects
-from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
+from deskstream.contracts.ids import AgentId, ConversationId, MessageId, ReplyId
 from deskstream.contracts.inbound import Attachment, Identity
 from deskstream.contracts.message import Event
 
@@ -26,6 +26,26 @@ class OutboundMessage(Event, lane="outbound", key="conversation_id"):
     """External id of the message that is answered."""
     references: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+
+    def lane(self) -> str:
+        return subjects.outbound_lane(self.channel)
+
+    def subject(self) -> str:
+        return f"{self.lane()}.{self.conversation_id}"
+
+
+class MessageAccepted(Event, lane="outbound", key="conversation_id"):
+    """A message of the channel's became part of a conversation; said to adapters that are not services here."""
+
+    conversation_id: ConversationId
+    number: int
+    """Shown as CONV-<number>."""
+    channel: str
+    inbox: str
+    external_id: str
+    """As the adapter published it."""
+    message_id: MessageId
+    """Ours, by which ingest archived it."""
 
     def lane(self) -> str:
         return subjects.outbound_lane(self.channel)

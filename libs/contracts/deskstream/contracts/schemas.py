@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from deskstream.contracts.definitions import (
+    ACCEPTED,
     ANSWERED,
     ENVELOPE,
     INBOUND,
@@ -47,6 +48,7 @@ def schemas() -> dict[str, Schema]:
     alone = {
         "inbound": {"title": "Inbound", "oneOf": [{"$ref": name} for name in INBOUND]},
         OUTBOUND: {**enveloped(found[ENVELOPE], OUTBOUND), "title": "Outbound"},
+        ACCEPTED: {**enveloped(found[ENVELOPE], ACCEPTED), "title": "Accepted"},
         ENVELOPE: found[ENVELOPE],
         ANSWERED: found[ANSWERED],
     }

@@ -10,16 +10,19 @@ from typing import TypeAlias
 
 from deskstream import blobs
 from deskstream.messaging import Declaration
+from deskstream.messaging.topology import completed
+from deskstream.runtime.channels import GROUP, adapters_elsewhere
+
+__all__ = ["GROUP", "Sources", "installed_services", "schemas"]
 
 Sources: TypeAlias = tuple[Traversable, ...]
 
-GROUP = "deskstream.services"
-
 
 def installed_services() -> dict[str, Declaration]:
-    """Every service that is installed, by name."""
+    """Every service that is installed, by name; what leaves by channels of adapters elsewhere is declared, too."""
     found: dict[str, Declaration] = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
-    return dict(sorted(found.items()))
+    everybody = completed([*found.values(), *adapters_elsewhere()])
+    return {service.name: service for service in sorted(everybody, key=lambda one: one.name) if service.name in found}
 
 
 def schemas(services: Iterable[Declaration]) -> dict[str, Sources]:

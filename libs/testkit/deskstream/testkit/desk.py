@@ -12,6 +12,7 @@ import nats
 from deskstream.messaging import Declaration
 from deskstream.messaging.service import RunningService
 from deskstream.messaging.topology import provision, topology
+from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.launch import running
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.schemas import schemas
@@ -26,7 +27,7 @@ async def prepare(declarations: Iterable[Declaration], database: str, nats_url: 
         await migrate(connection, schema, sources)
     await connection.close()
     client = await nats.connect(nats_url)
-    await provision(client, topology(services))
+    await provision(client, topology([*services, *adapters_elsewhere()]))
     await client.close()
 
 

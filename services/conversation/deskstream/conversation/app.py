@@ -4,15 +4,16 @@ from importlib.resources import files
 
 from deskstream.contracts import conversation, crm, ingest, routing, subjects
 from deskstream.conversation import handlers
-from deskstream.conversation.config import OUTBOUND_CHANNELS, Settings
+from deskstream.conversation.config import Settings
 from deskstream.conversation.domain.messages import Sending
 from deskstream.messaging import Declaration, Service
+from deskstream.runtime.channels import ALWAYS
 
 
 def build(settings: Settings) -> Service:
     """The running service's parts."""
-    sending = Sending(undo=settings.undo, channels=frozenset(OUTBOUND_CHANNELS))
-    return Service(hears=handlers.HEARS, answers=handlers.answers(sending))
+    sending = Sending(undo=settings.undo, channels=settings.channels)
+    return Service(hears=handlers.hears(frozenset(settings.extra_channels)), answers=handlers.answers(sending))
 
 
 SERVICE = Declaration(
@@ -21,9 +22,6 @@ SERVICE = Declaration(
     build=build,
     migrations=files("deskstream.conversation") / "migrations",
     hears=(crm.LANE, conversation.FOLLOW_UP_LANE, routing.LANE, ingest.DELIVERY_LANE),
-    says=(
-        conversation.LANE,
-        conversation.FOLLOW_UP_LANE,
-        *(subjects.outbound_lane(channel) for channel in OUTBOUND_CHANNELS),
-    ),
+    # The lanes of other channels are declared by their adapters.
+    says=(conversation.LANE, conversation.FOLLOW_UP_LANE, subjects.outbound_lane(ALWAYS)),
 )

@@ -72,7 +72,7 @@ def _of(message: Any) -> ConversationId:
     return named
 
 
-def _incoming(heard: Heard[SenderIdentified]) -> Incoming:
+def _incoming(answered: frozenset[str], heard: Heard[SenderIdentified]) -> Incoming:
     said = heard.data
     return Incoming(
         conversation_id=ConversationId(said.thread_id),
@@ -81,25 +81,29 @@ def _incoming(heard: Heard[SenderIdentified]) -> Incoming:
         contact=said.contact,
         account=said.account,
         workspace=said.workspace,
+        answered=said.message.channel in answered,
     )
 
 
-def _passed_on(heard: Heard[MessagePassedOn]) -> Incoming:
+def _passed_on(answered: frozenset[str], heard: Heard[MessagePassedOn]) -> Incoming:
     said = heard.data
     return Incoming(
         conversation_id=said.follow_up_id,
         message=said.message,
         follow_up_id=_new_conversation(heard),
         passed_on=said,
+        answered=said.message.channel in answered,
     )
 
 
-HEARS: list[Hears] = [
-    On(SenderIdentified, CONVERSATIONS, key=_of, becomes=_incoming),
-    On(MessagePassedOn, CONVERSATIONS, key=_of, becomes=_passed_on),
-    On(DeliveryNoted, CONVERSATIONS, key=_of),
-    Absorb(OwnerChosen, CONVERSATIONS, key=_of),
-]
+def hears(answered: frozenset[str]) -> list[Hears]:
+    """`answered` are the channels whose adapters are told where each of their messages went."""
+    return [
+        On(SenderIdentified, CONVERSATIONS, key=_of, becomes=partial(_incoming, answered)),
+        On(MessagePassedOn, CONVERSATIONS, key=_of, becomes=partial(_passed_on, answered)),
+        On(DeliveryNoted, CONVERSATIONS, key=_of),
+        Absorb(OwnerChosen, CONVERSATIONS, key=_of),
+    ]
 
 
 def answers(sending: Sending) -> list[Answers]:

@@ -20,6 +20,7 @@ from deskstream.contracts.conversation import (
 )
 from deskstream.contracts.ingest import DeliveryNoted
 from deskstream.conversation.domain import closing, describing, holding, opening, replying, snoozing
+from deskstream.conversation.domain.answering import with_answer
 from deskstream.conversation.domain.delivering import note_delivery
 from deskstream.conversation.domain.hearing import hear
 from deskstream.conversation.domain.messages import (
@@ -43,7 +44,7 @@ def decide(state: State, message: Message, now: datetime) -> list[Event]:
         return _begin(state, message, now)
     match message:
         case Incoming():
-            return hear(state, message, now)
+            return with_answer(hear(state, message, now), message)
         case DeliveryNoted():
             return note_delivery(state, message, now)
         case TimeCame():
@@ -57,7 +58,7 @@ def decide(state: State, message: Message, now: datetime) -> list[Event]:
 def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:
     match message:
         case Incoming():
-            return opening.open_by_message(state, message, now)
+            return with_answer(opening.open_by_message(state, message, now), message)
         case Start():
             return opening.start(state, message, now)
         case DeliveryNoted() | TimeCame():

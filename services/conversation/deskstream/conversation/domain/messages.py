@@ -41,6 +41,8 @@ class Incoming:
     account: AccountFacts | None = None
     workspace: WorkspaceFacts | None = None
     passed_on: MessagePassedOn | None = None
+    answered: bool = False
+    """Its adapter is to hear which conversation it became part of."""
 
 
 @dataclass(frozen=True, slots=True)
