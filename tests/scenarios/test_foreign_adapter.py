@@ -1,0 +1,115 @@
+"""N1: the pager of examples/, an adapter in JavaScript, on a desk that really runs."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples/pager"
+
+PAGE = {"event": "paged", "id": "p-1", "from": "probe-3", "name": "Probe", "subject": "Disk full", "text": "97 %"}
+AGAIN = PAGE | {"id": "p-2", "text": "99 %", "incident": None}
+NOBODY = {"event": "paged", "id": "p-3", "subject": "Who is it?", "text": "?"}
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
+
+
+class Pager:
+    """The adapter's process, as the pager sees it: events in, lines out."""
+
+    def __init__(self, process):
+        self.process = process
+        self.said = []
+
+    async def tell(self, event):
+        self.process.stdin.write(json.dumps(event).encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def says(self, *beginnings):
+        """Waits until a line begins so, for each in any order; the lines."""
+        missing = list(beginnings)
+        while missing:
+            line = (await asyncio.wait_for(self.process.stdout.readline(), 15)).decode().rstrip("\n")
+            assert line, "the adapter has ended"
+            self.said.append(line)
+            missing = [one for one in missing if not line.startswith(one)]
+        return self.said[-len(beginnings) :]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The example with its libraries, as its lock pins them."""
+    folder = tmp_path_factory.mktemp("pager") / "pager"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules"))
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def adapter(installed, nats_url):
+    """`async with adapter() as pager:` runs it; leaving kills it."""
+
+    @asynccontextmanager
+    async def running():
+        process = await asyncio.create_subprocess_exec(
+            "node", "adapter.js", cwd=installed, env=os.environ | {"DESKSTREAM_NATS_URL": nats_url},
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            yield Pager(process)
+        finally:
+            process.kill()
+            await process.wait()
+
+    return running
+
+
+@pytest.fixture(autouse=True)
+def declared(monkeypatch):
+    monkeypatch.setenv("DESKSTREAM_EXTRA_CHANNELS", "pager")
+
+
+@pytest.mark.slow
+async def test_n1_an_adapter_in_javascript_is_answered_and_delivers(open_desk, adapter):
+    async with open_desk() as desk, adapter() as pager:
+        await pager.tell(PAGE)
+        assert await pager.says("accepted") == ["accepted CONV-1"]
+        await pager.tell(PAGE)
+        assert await pager.says("duplicate") == ["duplicate"]
+        await pager.tell(NOBODY)
+        (rejected,) = await pager.says("rejected")
+        assert rejected == "rejected: sender.email missing: name one of email, phone, external_id"
+
+        await desk.reply("CONV-1", "anna", "Delete the old dumps.")
+        assert await pager.says("reply") == ["reply to probe-3: Delete the old dumps."]
+        page = await desk.when("CONV-1", lambda shown: deliveries(shown) == ["delivered"], "the report")
+        assert (page["channel"], page["inbox"], page["contact"]["name"]) == ("pager", "oncall", "Probe")
+
+        # An answer that names what we sent is of the same conversation.
+        (sent,) = [entry["reply"]["id"] for entry in page["timeline"] if entry["kind"] == "reply" and entry["reply"]]
+        await pager.tell({"event": "edited", "id": sent, "version": 2, "from": "probe-3", "text": "Done."})
+        assert await pager.says("accepted") == ["accepted CONV-1"]
+    assert pager.said.count("accepted CONV-1") == 2
+
+
+@pytest.mark.slow
+async def test_p1_a_reply_said_while_the_adapter_is_away_is_delivered_when_it_is_back(open_desk, adapter):
+    async with open_desk() as desk:
+        async with adapter() as pager:
+            await pager.tell(PAGE)
+            await pager.says("accepted CONV-1")
+        await desk.reply("CONV-1", "anna", "Delete the old dumps.")
+        async with adapter() as pager:
+            await pager.says("reply to probe-3: Delete the old dumps.")
+            await desk.when("CONV-1", lambda shown: deliveries(shown) == ["delivered"], "the report")
+
+
+def deliveries(shown):
+    return [entry["delivery"]["state"] for entry in shown["timeline"] if entry["delivery"]]
