@@ -7,6 +7,7 @@ from typing import Final
 from deskstream.contracts import subjects
 from deskstream.contracts.catalogue import commands, events
 from deskstream.contracts.definitions import (
+    ACCEPTED,
     ANSWERED,
     ENVELOPE,
     EVERY_SERVICE_ANSWERS,
@@ -122,7 +123,7 @@ _PARAMETERS: Final = {
 
 def _said_on(lane: str) -> Iterator[str]:
     if lane.startswith(f"{subjects.OUTBOUND}."):
-        yield OUTBOUND
+        yield from (OUTBOUND, ACCEPTED)
         return
     yield from (event_name(kind) for kind in events().values() if lane == kind.LANE)
     if lane == subjects.events_lane(subjects.owner_of(lane)):
