@@ -10,7 +10,7 @@ from nats.errors import Error as NatsError
 
 from deskstream.cli.output import errors
 from deskstream.cli.place import Place, without_password
-from deskstream.cli.problem import Problem
+from deskstream.cli.problem import NoAnswer, Problem
 from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.journal import ReadHeads
 from deskstream.messaging import commands
@@ -53,7 +53,7 @@ class _Ears:
 
 @asynccontextmanager
 async def connected(reach: Reach, *, patient: bool = False) -> AsyncIterator[Client]:
-    """A connection to the broker; a `patient` one is made again for as long as it takes. Raises Problem."""
+    """A connection to the broker; a `patient` one is made again for as long as it takes. Raises NoAnswer."""
     client, ears = Client(), _Ears(len(reach.servers))
     connecting = client.connect(
         reach.servers,
@@ -72,7 +72,7 @@ async def connected(reach: Reach, *, patient: bool = False) -> AsyncIterator[Cli
         ears.connected()
     except (NatsError, OSError, TimeoutError) as error:
         servers = ", ".join(map(without_password, reach.servers))
-        raise Problem(f"NATS does not answer at {servers} ({_why(error)}). Does it run?") from None
+        raise NoAnswer(f"NATS does not answer at {servers} ({_why(error)}). Does it run?") from None
     try:
         yield client
     finally:

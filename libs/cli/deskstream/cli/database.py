@@ -7,7 +7,7 @@ from typing import TypeAlias
 import asyncpg
 
 from deskstream.cli.place import without_password
-from deskstream.cli.problem import Problem
+from deskstream.cli.problem import NoAnswer
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -16,14 +16,14 @@ CONNECT_WITHIN_S = 10.0
 
 @asynccontextmanager
 async def database(dsn: str) -> AsyncIterator[Connection]:
-    """One connection. Raises Problem when there is none, asyncpg.PostgresError when we are not let in."""
+    """One connection. Raises NoAnswer when there is none, asyncpg.PostgresError when we are not let in."""
     try:
         connection = await asyncpg.connect(
             dsn, timeout=CONNECT_WITHIN_S, command_timeout=600, server_settings={"application_name": "deskstream"}
         )
     except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
         why = str(error) or f"no answer within {CONNECT_WITHIN_S:g} s"
-        raise Problem(f"PostgreSQL does not answer at {without_password(dsn)} ({why}). Does it run?") from None
+        raise NoAnswer(f"PostgreSQL does not answer at {without_password(dsn)} ({why}). Does it run?") from None
     try:
         yield connection
     finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from deskstream.cli.database import database
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import find_place
 from deskstream.cli.problem import WRONG
+from deskstream.cli.waiting import Wait, waiting
 from deskstream.messaging import Declaration
 from deskstream.runtime.migrations import migrate, missing_migrations
 from deskstream.runtime.schemas import schemas
@@ -42,6 +44,7 @@ def command(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit code 1 if something is missing.")
     ] = False,
+    wait: Wait = 0,
     as_json: output.AsJson = False,
 ) -> None:
     """Bring the database up to date.
@@ -49,8 +52,8 @@ def command(
     Each service has a schema of its own and plain SQL files. What was applied is remembered, so this can be repeated;
     several at once wait for each other. It is safe while the release before is still running.
     """
-    place = find_place()
-    steps = carry_out(migrate_all(place.servers.postgres_dsn, services.installed(), check=check))
+    dsn, installed = find_place().servers.postgres_dsn, services.installed()
+    steps = carry_out(waiting(wait, partial(migrate_all, dsn, installed, check=check)))
     if as_json:
         output.say_json({"missing" if check else "applied": [asdict(step) for step in steps]})
     else:

@@ -17,6 +17,10 @@ class Problem(Exception):
         self.code = code
 
 
+class NoAnswer(Problem):
+    """A server does not answer; it may be starting."""
+
+
 def misused(sentence: str) -> Problem:
     """The problem of somebody who gave a command something that it cannot use."""
     return Problem(sentence, code=MISUSED)

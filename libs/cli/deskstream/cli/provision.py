@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from deskstream.cli.asking import connected
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import find_place
 from deskstream.cli.problem import WRONG, Problem
+from deskstream.cli.waiting import Wait, waiting
 from deskstream.messaging import Declaration
 from deskstream.messaging.connection import Reach
 from deskstream.messaging.topology import Change, provision, topology
@@ -78,6 +80,7 @@ def wanted(declarations: Sequence[Declaration]) -> Any:
 def command(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if something differs.")] = False,
     replicas: Annotated[int, typer.Option(min=1, max=5, help="Copies of each stream in a NATS cluster.")] = 1,
+    wait: Wait = 0,
     as_json: output.AsJson = False,
 ) -> None:
     """Make the streams and durables that the services need.
@@ -85,8 +88,8 @@ def command(
     They follow from what each service declares that it hears and says. Nothing is deleted and no reader loses its
     place, so this can be repeated; services may use what is here made, and change none of it.
     """
-    reach = reach_of(find_place().servers)
-    changes = carry_out(provision_all(reach, services.installed(), check=check, replicas=replicas))
+    reach, installed = reach_of(find_place().servers), services.installed()
+    changes = carry_out(waiting(wait, partial(provision_all, reach, installed, check=check, replicas=replicas)))
     differing = [change for change in changes if change.how != UNCHANGED]
     if as_json:
         output.say_json({"checked" if check else "provisioned": [asdict(change) for change in changes]})
