@@ -1,20 +1,28 @@
 """The FastStream broker of a service, set up so that a dead broker is noticed in seconds and never given up on."""
 
 import os
+import re
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from faststream.nats import NatsBroker, NatsMessage
-from faststream.nats.security import NatsNKey
+from faststream.nats.security import NatsNKey, NatsSecurity
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from deskstream.messaging.permissions import inbox_prefix
 
 # The default of two minutes would see a dead broker only after minutes.
 PING_S: Final = 3
 PENDING_BYTES: Final = 16 * 1024 * 1024
 EXIT_CLOSED: Final = 70
+
+MEND_DENIED: Final = "run `deskstream provision --permissions`, give NATS the new configuration, reload it"
+
+_DENIED: Final = re.compile(r"permissions violation for (?:publish|subscription) to \"([^\"]*)\"", re.IGNORECASE)
 
 log = structlog.get_logger()
 
@@ -25,6 +33,7 @@ class Reach:
 
     servers: list[str]
     seed: str | None = None
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(slots=True)
@@ -46,21 +55,24 @@ def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[Non
 
     async def failed(error: Exception) -> None:
         # A denied publish or subscription shows up only here; the caller sees a mere timeout.
-        log.error("broker_error", service=name, reason=repr(error))
+        if denied := denied_subject(error):
+            log.error("denied_by_broker", service=name, subject=denied, mend=MEND_DENIED)
+        else:
+            log.error("broker_error", service=name, reason=repr(error))
         if wish.complained is not None:
             wish.complained(error)
 
     return NatsBroker(
         reach.servers,
         name=name,
-        security=NatsNKey.from_seed(reach.seed) if reach.seed else None,
+        security=_security(reach),
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         ping_interval=PING_S,
         max_outstanding_pings=2,
         connect_timeout=5,
         pending_size=PENDING_BYTES,
-        inbox_prefix=f"_INBOX_{name}",
+        inbox_prefix=inbox_prefix(name),
         error_cb=failed,
         closed_cb=closed,
         reconnected_cb=reconnected,
@@ -69,6 +81,18 @@ def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[Non
         logger=None,
         graceful_timeout=5.0,
     )
+
+
+def denied_subject(error: Exception) -> str:
+    """What the broker did not let us publish on or hear; empty where it complains of something else."""
+    found = _DENIED.search(str(error))
+    return found[1] if found else ""
+
+
+def _security(reach: Reach) -> NatsSecurity | None:
+    if reach.seed:
+        return NatsNKey.from_seed(reach.seed, ssl_context=reach.tls)
+    return NatsSecurity(ssl_context=reach.tls) if reach.tls else None
 
 
 async def _whole(message: NatsMessage) -> NatsMessage:

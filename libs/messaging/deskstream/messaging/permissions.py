@@ -4,14 +4,14 @@ Subjects of the broker's own: NATS ADR-2 (JetStream API), ADR-15 (acknowledgemen
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from deskstream.contracts import subjects
 from deskstream.contracts.ingest import TOLD_TO_ADAPTERS
 from deskstream.contracts.journal import ReadHeads, ReadJournal
 from deskstream.messaging.declare import Declaration
-from deskstream.messaging.topology import stream_of
+from deskstream.messaging.topology import completed, stream_of
 
 OPERATOR: Final = "operator"
 """Whoever holds this user's seed runs the desk: makes streams, asks every service, publishes again what was lost."""
@@ -27,46 +27,46 @@ class Permissions:
     user: str
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    answers: bool = False
+    """Whether it may answer, once each, what it was asked."""
 
 
-def permissions(declarations: Sequence[Declaration], channels: Iterable[str] = ()) -> list[Permissions]:
-    """Of every service, of the adapter of each further channel, and of the operator; each with an inbox of its own."""
-    adapters = [of_adapter(channel) for channel in sorted(set(channels))]
-    return [*(of_service(declaration) for declaration in declarations), *adapters, of_operator()]
+def permissions(services: Sequence[Declaration], adapters: Sequence[Declaration] = ()) -> list[Permissions]:
+    """Of every service, of the adapters whose code is elsewhere, and of the operator; each with an inbox of its own."""
+    everybody = completed([*services, *adapters])
+    elsewhere = {adapter.name for adapter in adapters}
+    return [*(of_adapter(one) if one.name in elsewhere else of_service(one) for one in everybody), of_operator()]
 
 
 def of_service(service: Declaration) -> Permissions:
     """What a service needs for what it declares that it hears, says and calls."""
+    own = subjects.commands_of(service.name)
     publish = [
         *(subjects.all_of(lane) for lane in service.says),
         *(subject for lane in service.says for subject in _looking_at(lane)),
         *(subject for lane in service.hears for subject in _hearing(lane, service.name)),
         *(kind.command_subject() for kind in service.calls),
-        subjects.commands_of(service.name),
+        own,
         subjects.probe(service.name),
         ABOUT_ONESELF,
     ]
-    return _permissions(service.name, publish, [inbox_of(service.name), subjects.commands_of(service.name)])
+    return Permissions(service.name, _listed(publish), _listed([inbox_of(service.name), own]), answers=True)
 
 
-def of_adapter(channel: str) -> Permissions:
-    """What the adapter of a channel needs that is no service of ours."""
-    user, outbound = adapter_of(channel), subjects.outbound_lane(channel)
-    publish = [subjects.all_of(subjects.inbound_lane(channel)), *_reading(outbound, user), ABOUT_ONESELF]
+def of_adapter(adapter: Declaration) -> Permissions:
+    """The same for an adapter in another language, which may hear without a durable, and what became of messages."""
+    like_ours = of_service(adapter)
+    heard = [subjects.all_of(lane) for lane in adapter.hears]
     told = [subjects.all_of(f"{kind.LANE}.{kind.NAME}") for kind in TOLD_TO_ADAPTERS]
-    return _permissions(user, publish, [inbox_of(user), subjects.all_of(outbound), *told])
+    return replace(like_ours, subscribe=_listed([*like_ours.subscribe, *heard, *told]))
 
 
 def of_operator() -> Permissions:
     """What the commands of `deskstream` need. It cannot publish into anybody's inbox, so it answers for nobody."""
     everything = [subjects.all_of(kind) for kind in (subjects.INBOUND, subjects.EVENTS, subjects.OUTBOUND)]
     publish = [*everything, subjects.all_of(subjects.COMMANDS), "$JS.API.>", "$JS.ACK.>", ABOUT_ONESELF]
-    return _permissions(OPERATOR, publish, [*everything, "_INBOX.>", inbox_of(OPERATOR), "$JS.EVENT.ADVISORY.>"])
-
-
-def adapter_of(channel: str) -> str:
-    """The user of the adapter of a channel: named as if it were a service."""
-    return f"channel_{channel}"
+    subscribe = [*everything, "_INBOX.>", inbox_of(OPERATOR), "$JS.EVENT.ADVISORY.>"]
+    return Permissions(OPERATOR, _listed(publish), _listed(subscribe))
 
 
 def inbox_prefix(user: str) -> str:
@@ -111,5 +111,5 @@ def _looking_at(lane: str) -> Iterator[str]:
     yield f"$JS.API.DIRECT.GET.{stream}"
 
 
-def _permissions(user: str, publish: Iterable[str], subscribe: Iterable[str]) -> Permissions:
-    return Permissions(user, tuple(sorted(set(publish))), tuple(sorted(set(subscribe))))
+def _listed(subjects_named: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(subjects_named)))

@@ -12,6 +12,9 @@ import pydantic_settings
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deskstream.messaging.permissions import OPERATOR
+from deskstream.runtime.privileges.credentials import Credentials, role_of
+
 Chosen = TypeVar("Chosen", bound=BaseSettings)
 
 
@@ -39,7 +42,14 @@ def _readable(path: Path) -> Path:
     return path
 
 
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError("names no folder")
+    return path
+
+
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
+Folder = Annotated[Path, AfterValidator(_folder)]
 
 
 class RuntimeSettings(BaseSettings):
@@ -51,6 +61,14 @@ class RuntimeSettings(BaseSettings):
     """One broker, or several of a cluster separated by commas."""
     nats_seed_file: ReadableFile | None = None
     """The nkey seed that proves to the broker who we are."""
+    nats_tls_ca_file: ReadableFile | None = None
+    """The certificate by which we recognise the broker, where no public authority vouches for it."""
+    nats_tls_cert_file: ReadableFile | None = None
+    """Our own certificate, for a broker that asks for one; its key is in `nats_tls_key_file`."""
+    nats_tls_key_file: ReadableFile | None = None
+    credentials: Folder | None = None
+    """A folder as `deskstream provision --permissions` writes it: each service finds there who it is to both servers.
+    What a file of the settings above names comes first."""
     postgres_url: Annotated[str, AfterValidator(_postgres_url), Field(repr=False)] = (
         "postgresql://deskstream@postgres:5432/deskstream"
     )
@@ -63,7 +81,11 @@ class RuntimeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_host: str = "0.0.0.0"
     health_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Where /live and /ready are answered; 0 = nowhere."""
+    """Where /live, /ready and /metrics are answered; 0 = nowhere."""
+    otlp_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Where spans go, by OTLP over HTTP: `http://collector:4318/v1/traces`; empty = nowhere."""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Which share of what arrives is followed through all services; what a sender follows is followed anyway."""
     wait_for_servers: Annotated[float, Field(gt=0, le=86_400)] = 60
     """Seconds that a starting process gives its database, which may start later; it says what it waits for."""
 
@@ -79,13 +101,19 @@ class RuntimeSettings(BaseSettings):
 
     @property
     def postgres_dsn(self) -> str:
-        """The URL to connect with, the password of the file in it. Not for logs."""
-        if self.postgres_password_file is None:
+        """The URL for whoever runs the desk: the owner of the tables. Not for logs."""
+        return self.postgres_dsn_of(OPERATOR)
+
+    def postgres_dsn_of(self, user: str) -> str:
+        """The URL to connect with as this service, or `operator`; the password of the file in it. Not for logs."""
+        name, secret = urlsplit(self.postgres_url).username or "", self.postgres_password_file
+        if secret is None and self.credentials and (own := Credentials(self.credentials).password_file(user)).exists():
+            name, secret = role_of(user), own
+        if secret is None:
             return self.postgres_url
-        password = self.postgres_password_file.read_text().strip()
-        parts = urlsplit(self.postgres_url)
+        parts, password = urlsplit(self.postgres_url), secret.read_text().strip()
         address = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}:{quote(password, safe='')}@{address}"))
+        return urlunsplit(parts._replace(netloc=f"{quote(name)}:{quote(password, safe='')}@{address}"))
 
 
 def read_settings(kind: type[Chosen]) -> Chosen:

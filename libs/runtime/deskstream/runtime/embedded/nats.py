@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -18,21 +19,29 @@ from deskstream.runtime.embedded.processes import (
     spawn,
     wait_until,
 )
+from deskstream.runtime.privileges.broker import MAX_PAYLOAD, Settings
 
 _STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 _ATTEMPTS = 3
 # A large store is read before the server answers.
 _PATIENCE = 60.0
+_RELOAD_WITHIN = 5.0
+_CONFIG = "nats.conf"
 _KIB = 1024
 _GIB = 1024**3
 
 
 class EmbeddedNats:
-    """One nats-server, its store under the home's folder. Starting and stopping are idempotent."""
+    """One nats-server, its store under the home's folder. Starting and stopping are idempotent.
 
-    def __init__(self, home: Home, *, max_file_store: int = 8 * _GIB) -> None:
+    `authorization` is who is let in and what each may do, as `privileges.broker` makes it; without it everybody on this
+    machine may do anything.
+    """
+
+    def __init__(self, home: Home, *, max_file_store: int = 8 * _GIB, authorization: Settings | None = None) -> None:
         self._home = home
         self._max_file_store = max_file_store
+        self._authorization = authorization
         self._memory = home.folder / "nats.json"
         self._log = home.folder / "nats.log"
 
@@ -55,17 +64,37 @@ class EmbeddedNats:
     def start(self) -> str:
         """Start it unless it runs, wait until JetStream answers, and say the URL."""
         for _ in range(_ATTEMPTS):
-            running = self.running or self._spawn()
+            running = self._up_to_date() or self._spawn()
             wait_until(lambda r=running: _healthy(r) or not r.alive(), within=_PATIENCE)  # type: ignore[misc]
             if _healthy(running):
                 return self.url
             running.stop(_STOP)
         raise EmbeddedServerError(f"nats-server does not start. It said:\n{last_lines(self._log)}")
 
+    def admit(self, authorization: Settings) -> None:
+        """Lets in whom this says and nobody else, from now on. Connections of those who are still let in stay."""
+        self._authorization = authorization
+        self._up_to_date()
+
     def stop(self) -> None:
         """Stop it gracefully, by force after ten seconds."""
         if running := self.running:
             running.stop(_STOP)
+
+    def _up_to_date(self) -> Running | None:
+        """The server that runs, told of what has changed since it read its configuration."""
+        running = self.running
+        if running is None or self._authorization is None:
+            return running
+        config = self._home.room("nats") / _CONFIG
+        before = config.read_text() if config.exists() else ""
+        self._write_config(config.parent, running.port, running.monitor_port)
+        if config.read_text() != before:
+            read_at = _read_at(running)
+            os.kill(running.pid, signal.SIGHUP)
+            if not wait_until(lambda: _read_at(running) != read_at, within=_RELOAD_WITHIN):
+                raise EmbeddedServerError(f"nats-server does not take its new configuration: {last_lines(self._log)}")
+        return running
 
     def _spawn(self) -> Running:
         before = recall(self._memory)
@@ -79,18 +108,20 @@ class EmbeddedNats:
         return running
 
     def _write_config(self, room: Path, port: int, monitor_port: int) -> Path:
-        config = room / "nats.conf"
-        settings = {
+        config = room / _CONFIG
+        settings: Settings = {
             "server_name": "deskstream",
             "listen": f"127.0.0.1:{port}",
             "http": f"127.0.0.1:{monitor_port}",
-            "max_payload": 128 * _KIB,
+            "max_payload": MAX_PAYLOAD,
             "jetstream": {
                 "store_dir": str(room),
                 "max_memory_store": 64 * _KIB * _KIB,
                 "max_file_store": self._max_file_store,
             },
         }
+        if self._authorization is not None:
+            settings["authorization"] = self._authorization
         # The server reads JSON as well as its own notation, and JSON quotes any path.
         config.write_text(json.dumps(settings, indent=2))
         self._home.give(config)
@@ -103,11 +134,22 @@ class EmbeddedNats:
 
 
 def _healthy(running: Running) -> bool:
+    return _asked(running, "/healthz") is not None
+
+
+def _read_at(running: Running) -> str:
+    """When the server last read its configuration."""
+    answer = _asked(running, "/varz")
+    return str(json.loads(answer)["config_load_time"]) if answer else ""
+
+
+def _asked(running: Running, path: str) -> bytes | None:
     connection = http.client.HTTPConnection("127.0.0.1", running.monitor_port, timeout=1)
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.client.OK
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.read() if answer.status == http.client.OK else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()

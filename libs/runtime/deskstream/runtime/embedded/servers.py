@@ -10,6 +10,7 @@ from pathlib import Path
 from deskstream.runtime.embedded.home import Home, home_folder_of_root, open_home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.embedded.postgres import EmbeddedPostgres
+from deskstream.runtime.privileges.broker import Settings
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,15 @@ class EmbeddedServers:
     this process ends, however it ends, until `stop`. All methods raise EmbeddedServerError.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, authorization: Settings | None = None) -> None:
         self._data = data
+        self._authorization = authorization
 
     def start(self) -> Addresses:
         """Start what does not run yet, and wait until both answer."""
         home = open_home(self._data)
         with home.locked():
-            nats, postgres = EmbeddedNats(home), EmbeddedPostgres(home)
+            nats, postgres = EmbeddedNats(home, authorization=self._authorization), EmbeddedPostgres(home)
             if not (nats.running or postgres.running):
                 home.install()
             postgres_url, nats_url = postgres.start(), nats.start()
