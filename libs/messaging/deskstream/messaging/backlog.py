@@ -1,22 +1,27 @@
 """What waits for a service in its tables and in the broker, counted when somebody asks."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
+import asyncpg
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from deskstream.messaging import dead_letters
-from deskstream.messaging.declare import Declaration, Tx
+from deskstream.messaging.declare import Declaration, Figure, Tx
 from deskstream.messaging.topology import stream_of
+
+Told = TypeVar("Told")
 
 _STANDING: Final = """
 SELECT (SELECT count(*) FROM unpublished) AS unpublished,
        (SELECT clock_timestamp() - at FROM unpublished ORDER BY id LIMIT 1) AS unpublished_for,
        (SELECT count(*) FROM timers WHERE due_at <= clock_timestamp() + $1::interval) AS timers_due,
-       (SELECT clock_timestamp() + $1::interval - min(due_at) FROM timers) AS timers_late
+       (SELECT clock_timestamp() + $1::interval - min(due_at) FROM timers) AS timers_late,
+       (SELECT clock_timestamp() - min(since) FROM waiting WHERE state = 'gap') AS gap_for
 """
 
 _SENDS: Final = """
@@ -35,12 +40,32 @@ class Backlog:
     unpublished: int
     unpublished_for: timedelta
     """Since the oldest of them was said; 0 where there is none."""
+    gap_for: timedelta
+    """Since the longest-waiting event arrived before an earlier one of its key."""
     timers_due: int
     timers_late: timedelta
     """Since the first of them was due; 0 where none is."""
     sends: Mapping[str, int]
     """By state: queued, sending, unknown."""
     sends_oldest: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What monitoring asks a service for; None where a server does not tell."""
+
+    backlog: Backlog | None
+    lags: Mapping[str, int] | None
+    own: Sequence[Figure] | None
+
+
+async def told(asked: Awaitable[Told], within: float) -> Told | None:
+    """What was asked for; None when it is not to be had in time. Monitoring must not fail with what it watches."""
+    try:
+        async with asyncio.timeout(within):
+            return await asked
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError):
+        return None
 
 
 async def backlog_of(tx: Tx, offset: timedelta) -> Backlog:
@@ -52,6 +77,7 @@ async def backlog_of(tx: Tx, offset: timedelta) -> Backlog:
         letters=letters,
         unpublished=row["unpublished"],
         unpublished_for=max(row["unpublished_for"] or timedelta(), timedelta()),
+        gap_for=row["gap_for"] or timedelta(),
         timers_due=row["timers_due"],
         timers_late=max(row["timers_late"] or timedelta(), timedelta()),
         sends={found["state"]: found["number"] for found in sends},

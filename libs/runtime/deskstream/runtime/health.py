@@ -6,12 +6,17 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+Told = TypeVar("Told")
+
+Page: TypeAlias = Callable[[], tuple[str, bytes]]
+"""Makes a page, in the thread that serves it: media type and content."""
 
 Check: TypeAlias = Callable[[], Awaitable[str | None]]
 """Answers None when all is well, else what is wrong in one sentence; raising counts as wrong too."""
@@ -34,6 +39,7 @@ class Health:
         self._frozen_after = frozen_after
         self._check_within = check_within
         self._checks: dict[str, Check] = {}
+        self._pages: dict[str, Page] = {}
         self._beat_at = time.monotonic()
         self._answer: tuple[float, dict[str, str]] | None = None
         self._one_at_a_time = threading.Lock()
@@ -44,6 +50,10 @@ class Health:
     def add(self, name: str, check: Check) -> None:
         """Let readiness depend on one more thing; `name` is its key in the answer."""
         self._checks[name] = check
+
+    def add_page(self, path: str, page: Page) -> None:
+        """Answer one more path."""
+        self._pages[path] = page
 
     async def serve(self, host: str, port: int) -> int:
         """Answer on `host:port` until `stop`; 0 takes a free port. Returns the port. Raises OSError."""
@@ -64,9 +74,14 @@ class Health:
             await asyncio.to_thread(self._server.shutdown)
             self._server.server_close()
 
+    @property
+    def stalled_for(self) -> float:
+        """Seconds since the event loop last turned."""
+        return time.monotonic() - self._beat_at
+
     def live(self) -> dict[str, str]:
         """What is wrong with the event loop; nothing when it turns. May be called from any thread."""
-        age = time.monotonic() - self._beat_at
+        age = self.stalled_for
         return {"event loop": f"stood still for {age:.0f} s"} if age > self._frozen_after else {}
 
     async def ready(self) -> dict[str, str]:
@@ -74,15 +89,22 @@ class Health:
         answers = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))
         return {name: answer for name, answer in zip(self._checks, answers, strict=True) if answer}
 
+    def response(self, path: str) -> tuple[HTTPStatus, str, bytes]:
+        """Status, media type and body for a path. Called from the threads that serve."""
+        if page := self._pages.get(path.partition("?")[0]):
+            return HTTPStatus.OK, *page()
+        status, content = self.answer(path)
+        return status, "application/json", json.dumps(content).encode()
+
     def answer(self, path: str) -> tuple[HTTPStatus, dict[str, object]]:
-        """Status and body for a path. Called from the threads that serve."""
+        """Status and content for a path."""
         match path.partition("?")[0]:
             case "/live":
                 wrong = self.live()
             case "/ready":
-                wrong = self.live() or self._ready_from_outside()
+                wrong = self.live() or self.ready_from_outside()
             case _:
-                return HTTPStatus.NOT_FOUND, {"ask": ["/live", "/ready"]}
+                return HTTPStatus.NOT_FOUND, {"ask": ["/live", "/ready", *self._pages]}
         status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
         return status, {"name": self._name, "ok": not wrong, "wrong": wrong}
 
@@ -99,7 +121,8 @@ class Health:
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
-    def _ready_from_outside(self) -> dict[str, str]:
+    def ready_from_outside(self) -> dict[str, str]:
+        """What `ready` says, asked from another thread, at most once a second."""
         with self._one_at_a_time:
             if self._answer and time.monotonic() - self._answer[0] < _ANSWER_KEPT:
                 return self._answer[1]
@@ -108,18 +131,22 @@ class Health:
             return wrong
 
     def _ask_the_loop(self) -> dict[str, str]:
+        wrong = self.from_outside(self.ready(), within=self._check_within + 1)
+        return {"event loop": "too busy to run the checks, or closed"} if wrong is None else wrong
+
+    def from_outside(self, work: Coroutine[Any, Any, Told], *, within: float) -> Told | None:
+        """What the event loop makes of this, asked from another thread; None when it does not in time."""
         assert self._loop is not None, "asked before serve()"
-        asked = self.ready()
         try:
-            future = asyncio.run_coroutine_threadsafe(asked, self._loop)
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
-            asked.close()
-            return {"event loop": "closed"}
+            work.close()
+            return None
         try:
-            return future.result(timeout=self._check_within + 1)
+            return future.result(timeout=within)
         except (TimeoutError, CancelledError):
             future.cancel()
-            return {"event loop": "too busy to run the checks"}
+            return None
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         health = self
@@ -128,11 +155,10 @@ class Health:
             timeout = 10
 
             def do_GET(self) -> None:  # the name http.server looks for
-                status, content = health.answer(self.path)
-                body = json.dumps(content).encode()
+                status, media_type, body = health.response(self.path)
                 with suppress(ConnectionError):
                     self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Type", media_type)
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)
