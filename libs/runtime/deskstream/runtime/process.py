@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from typing import Final
 
 import asyncpg
@@ -15,7 +16,7 @@ from deskstream.messaging import Declaration
 from deskstream.runtime.launch import run_until_signalled
 from deskstream.runtime.logs import configure_logging
 from deskstream.runtime.migrations import MigrationError
-from deskstream.runtime.schemas import installed_services
+from deskstream.runtime.schemas import GROUP
 from deskstream.runtime.settings import RuntimeSettings, SettingsError, read_settings
 
 ALL: Final = "all"
@@ -25,13 +26,13 @@ log = structlog.get_logger()
 
 def chosen_services(names: Sequence[str]) -> list[Declaration]:
     """The services of these names; `all` is every one installed. Raises SettingsError for an unknown name."""
-    installed = installed_services()
+    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
     unknown = [name for name in names if name not in installed and name != ALL]
     if unknown or not names:
         raise SettingsError(
-            f"there is no service {', '.join(unknown) or 'named'}; known are: {', '.join(installed)}, all"
+            f"there is no service {', '.join(unknown) or 'named'}; known are: {', '.join(sorted(installed))}, all"
         )
-    return list(installed.values()) if ALL in names else [installed[name] for name in names]
+    return [installed[name].load() for name in (sorted(installed) if ALL in names else names)]
 
 
 def run(names: Sequence[str]) -> int:
