@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, Final
 
 import structlog
 
 from deskstream.messaging import Declaration
-from deskstream.messaging.connection import Reach
 from deskstream.messaging.service import RunningService
+from deskstream.messaging.tracing import Tracer
 from deskstream.runtime.health import Check, Health
+from deskstream.runtime.metrics import Metrics
 from deskstream.runtime.migrations import missing_migrations
 from deskstream.runtime.patience import NotMigrated, patiently
 from deskstream.runtime.pool import Pool, open_pool
+from deskstream.runtime.reach import reach_of
 from deskstream.runtime.schemas import schemas
 from deskstream.runtime.settings import RuntimeSettings, read_settings
 from deskstream.runtime.signals import Signals
@@ -25,13 +28,9 @@ from deskstream.runtime.signals import Signals
 STOP_WITHIN_S: Final = 25.0
 YOUNG_OBJECTS: Final = 100_000
 
+__all__ = ["reach_of", "run_until_signalled", "running"]
+
 log = structlog.get_logger()
-
-
-def reach_of(settings: RuntimeSettings) -> Reach:
-    """Where the broker is, with the proof of who we are."""
-    seed = settings.nats_seed_file.read_text().strip() if settings.nats_seed_file else None
-    return Reach(settings.nats_servers, seed)
 
 
 @asynccontextmanager
@@ -45,19 +44,46 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         started: dict[str, RunningService] = {}
+        tracer_of = await stack.enter_async_context(_tracing(settings))
         for declaration in declarations:
-            service = await _start(declaration, settings, stack, clock_offset)
+            tracer = tracer_of(declaration.name)
+            service = await _start(declaration, settings, stack, clock_offset=clock_offset, tracer=tracer)
             started[declaration.name] = service
         yield started
 
 
+@asynccontextmanager
+async def _tracing(settings: RuntimeSettings) -> AsyncIterator[Callable[[str], Tracer | None]]:
+    if not settings.otlp_url:
+        yield lambda service: None
+        return
+    # Its libraries are a burden to every process that sends no spans.
+    telemetry = import_module("deskstream.runtime.telemetry").Telemetry(settings.otlp_url, settings.trace_ratio)
+    try:
+        yield telemetry.tracer_of
+    finally:
+        await asyncio.to_thread(telemetry.stop)
+
+
 async def _start(
-    declaration: Declaration, settings: RuntimeSettings, stack: AsyncExitStack, clock_offset: timedelta
+    declaration: Declaration,
+    settings: RuntimeSettings,
+    stack: AsyncExitStack,
+    *,
+    clock_offset: timedelta,
+    tracer: Tracer | None,
 ) -> RunningService:
     own = read_settings(declaration.settings)
     pool = await _furnished(declaration, settings)
     stack.push_async_callback(pool.close)
-    service = RunningService(declaration, declaration.build(own), pool, reach_of(settings), clock_offset=clock_offset)
+    service = RunningService(
+        declaration,
+        declaration.build(own),
+        pool,
+        reach_of(settings, declaration.name),
+        clock_offset=clock_offset,
+        tracer=tracer,
+    )
     stack.push_async_callback(_stop, service)
     await service.start()
     log.info("service_started", service=declaration.name)
@@ -68,7 +94,7 @@ async def _furnished(declaration: Declaration, settings: RuntimeSettings) -> Poo
     """In docker-compose and Kubernetes everything starts at once: servers and tables may need a moment."""
 
     async def look() -> Pool:
-        pool = await open_pool(settings.postgres_dsn, declaration.name, size=settings.pool_size)
+        pool = await open_pool(settings.postgres_dsn_of(declaration.name), declaration.name, size=settings.pool_size)
         try:
             await _insist_on_tables(pool, declaration)
         except BaseException:
@@ -97,6 +123,8 @@ async def _stop(service: RunningService) -> None:
 async def run_until_signalled(declarations: Sequence[Declaration], settings: RuntimeSettings) -> None:
     """Runs services until SIGTERM, SIGINT or the death of one of their loops, which is raised."""
     health = Health("deskstream " + " ".join(d.name for d in declarations))
+    metrics = Metrics(health)
+    health.add_page("/metrics", metrics.page)
     signals, started = Signals(), asyncio.Event()
     health.add("start", _when(started))
     # Health is told from the first moment: who waits for a server is alive, and not ready yet.
@@ -108,6 +136,7 @@ async def run_until_signalled(declarations: Sequence[Declaration], settings: Run
         signals.start_is_over()
         for name, service in services.items():
             health.add(name, service.problem)
+        metrics.services |= services
         started.set()
         _spare_the_collector()
         log.info("ready", services=list(services))
