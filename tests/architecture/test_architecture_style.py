@@ -19,6 +19,8 @@ FATES = {
     "libs/messaging/deskstream/messaging/commands.py": "a caller is answered whatever happened",
     "libs/messaging/deskstream/messaging/sending.py": "decides what becomes of a send",
     "libs/messaging/deskstream/messaging/sweeping.py": "goes on when the world is unwell, raises all else",
+    "libs/messaging/deskstream/messaging/guarding.py": "goes on when the world is unwell, raises all else",
+    "libs/messaging/deskstream/messaging/hearing.py": "goes on when the world is unwell, raises all else",
     "libs/messaging/deskstream/messaging/waking.py": "goes on when the world is unwell, raises all else",
     "libs/messaging/deskstream/messaging/standby.py": "goes on when the world is unwell, raises all else",
     "libs/runtime/deskstream/runtime/health.py": "whatever a check raises is what is wrong",

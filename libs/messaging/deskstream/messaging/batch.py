@@ -11,6 +11,7 @@ from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.fold import Fold
 from deskstream.messaging.item import RAW_TYPE, Item, Outcomes, Said, Source
 from deskstream.messaging.positions import Position, Standing, lock, lock_heads
+from deskstream.messaging.recovered import Recovered
 from deskstream.messaging.targets import Target, hear, resolve, targets_of
 from deskstream.messaging.tracing import Tracer
 from deskstream.messaging.wiring import Wiring
@@ -42,6 +43,7 @@ class Batch:
     points: FailPoints
     clock_offset: timedelta = timedelta()
     tracer: Tracer | None = None
+    recovered: Recovered = field(default_factory=Recovered)
 
     async def run(self, tx: Tx, items: Sequence[Item], marks: Sequence[int], *, alone: bool = False) -> Done:
         """Applies the items; raises whatever the database or a look-up raises, with nothing to undo but the
@@ -59,6 +61,8 @@ class Batch:
         fold = Fold(self.wiring, locked.now, locked.progress, alone)
         before = dict(locked.progress.at)
         work = [(item, self._prepare(item, locked.now)) for item in ordered]
+        if self.recovered.any:
+            fold.said_before = await self.recovered.said(tx, {item.heard.id for item, _ in work if item.heard})
         await self._load(tx, fold, work, locked.heads)
         fold.run(work, dict(found))
         done = await self._write(tx, fold, locked.heads, before, marks)

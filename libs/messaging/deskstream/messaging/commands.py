@@ -40,6 +40,8 @@ class CommandDesk:
         self._wiring = wiring
         self._runner = runner
         self._pool = pool
+        self.held_back = False
+        """Whether the journal may be read, and nothing else be done."""
 
     def subscribe(self, broker: NatsBroker) -> None:
         """One subscriber a command, in the service's queue group; and the two that read the journal."""
@@ -74,6 +76,8 @@ class CommandDesk:
             return await self._read(_about(lane, ReadJournal.model_validate_json(message.body)))
         if name == ReadHeads.NAME:
             return await self._heads(_about(lane, ReadHeads.model_validate_json(message.body)))
+        if self.held_back:
+            return UNAVAILABLE
         asked = self._wiring.commands[name].model_validate_json(message.body)
         query = self._wiring.queries.get(type(asked))
         if query is not None:

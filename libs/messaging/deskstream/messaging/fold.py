@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from deskstream.contracts import Answered, Event, Problem, Refused
 from deskstream.contracts.envelope import Stamp
@@ -48,6 +49,8 @@ class Fold:
     now: datetime
     progress: Standing
     alone: bool
+    said_before: dict[UUID, Sequence[Event]] = field(default_factory=dict)
+    """Cause -> what an older database took back from the stream: it is said again, but not journaled again."""
     states: dict[StateKey, Any] = field(default_factory=dict)
     loaded: dict[StateKey, Any] = field(default_factory=dict)
     spoken: list[Spoken] = field(default_factory=list)
@@ -131,7 +134,8 @@ class Fold:
                 answer = Answered(ok=True, result=target.handler.result(state, said)).model_dump_json()
         self._guard_timer(item, targets, changed)
         self.states |= changed
-        self.spoken += spoken
+        if heard.id not in self.said_before:
+            self.spoken += spoken
         self.outcomes.applied += 1
         item.fate = Fate.APPLIED
         if answer is not None:
@@ -151,7 +155,8 @@ class Fold:
         if isinstance(handler, Absorb):
             changed[where] = aggregate.evolve(state, target.message)
             return ()
-        said = aggregate.decide(state, target.message, self.now)
+        before = self.said_before.get(heard.id)
+        said = aggregate.decide(state, target.message, self.now) if before is None else before
         for event in said:
             state = aggregate.evolve(state, event)
         changed[where] = state

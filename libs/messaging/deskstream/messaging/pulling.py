@@ -102,7 +102,8 @@ class Puller:
     def _status(self, status: str, headers: dict[str, str]) -> None:
         match status:
             case "100":
-                return
+                # A heartbeat comes when there is nothing to give, also where a purge took what was pending.
+                self._pending = 0
             case "404" | "408":
                 unfilled = int(headers.get("Nats-Pending-Messages", self._outstanding))
                 self._outstanding = max(0, self._outstanding - unfilled)

@@ -4,42 +4,34 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 import structlog
 from faststream import FastStream
-from nats.errors import Error as NatsError
 
 from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands, journal
-from deskstream.messaging.arrival import ArrivalOrder
 from deskstream.messaging.backlog import Backlog, backlog_of, lags_of
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject
 from deskstream.messaging.declare import Declaration, Figure, Service
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.figures import Figures
-from deskstream.messaging.item import from_stream
-from deskstream.messaging.provisioned import stream_info
+from deskstream.messaging.guarding import Guard
+from deskstream.messaging.hearing import Hearing
 from deskstream.messaging.publishing import Publisher
-from deskstream.messaging.pulling import Puller
 from deskstream.messaging.readiness import PROBE_WITHIN_S, Readiness
-from deskstream.messaging.reading import Bootstrap
+from deskstream.messaging.reading import TakeUp
+from deskstream.messaging.recovered import Recovered
 from deskstream.messaging.runner import Runner
 from deskstream.messaging.sending import Sender
 from deskstream.messaging.standby import Standby
 from deskstream.messaging.sweeping import Sweeper
-from deskstream.messaging.topology import stream_of
 from deskstream.messaging.tracing import Tracer
 from deskstream.messaging.waking import Waker
 from deskstream.messaging.wiring import wiring_of
-
-BEGINNING: Final = "beginning"
-
-BACKLOG: Final = 500
-"""Events on their way that are no backlog, only load."""
 
 log = structlog.get_logger()
 
@@ -65,20 +57,25 @@ class RunningService:
         self._wiring = wiring_of(declaration, tuple(service.hears), tuple(service.answers))
         points = self._points = FailPoints(self.name)
         self.publisher = Publisher(points)
-        self.runner = Runner(Batch(self._wiring, points, clock_offset, tracer), pool, self.publisher, points)
+        recovered = Recovered()
+        batch = Batch(self._wiring, points, clock_offset, tracer, recovered)
+        self.runner = Runner(batch, pool, self.publisher, points)
         self._desk = commands.CommandDesk(self._wiring, self.runner, pool)
         self._wish = Wish()
         self._readiness = Readiness(declaration, pool, lambda: client_of(self.broker))
         self._wish.complained = self._readiness.heard
         self.broker = make_broker(self.name, reach, self._reconnected, self._wish)
         self.app = FastStream(self.broker, logger=None)
-        self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page)
-        self._waker = Waker(self.runner, pool, clock_offset, self._caught_up)
+        self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page, clock_offset=clock_offset)
+        self._guard = Guard(declaration, pool, lambda: client_of(self.broker), recovered)
+        self._hearing = Hearing(
+            declaration, self.runner, pool, lambda: client_of(self.broker), ended=self._ended,
+            take_up=TakeUp(self.runner, pool, self._read_page, self._read_heads),
+        )  # fmt: skip
+        self._waker = Waker(self.runner, pool, clock_offset, self._hearing.behind)
         self.runner.listeners += [self._waker, self]
         self._sender: Sender | None = None
-        self._hearing = False
-        self._arrival: ArrivalOrder | None = None
-        self._pullers: list[Puller] = []
+        self._running: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._background = AsyncExitStack()
         self.failed: asyncio.Future[None] | None = None
@@ -93,14 +90,27 @@ class RunningService:
         read_any_subject(client)
         self.runner.connect(client)
         await self.publisher.start(client)
-        self._spawn("runner", self.runner.run())
+        self._running = self._watched("runner", self.runner.run())
+        if await self._guard.may_start():
+            await self._work()
+        else:
+            self._desk.held_back = True
+            self._spawn("held back", self._work_once_mended())
+
+    async def _work_once_mended(self) -> None:
+        await self._guard.until_mended()
+        self._desk.held_back = False
+        await self._work()
+
+    async def _work(self) -> None:
+        self._spawn("guard", self._guard.run())
         self._spawn("sweeper", self.sweeper.run())
         self._spawn("waker", self._waker.run())
         self._start_sender()
         if self.declaration.exclusive:
-            self._spawn("standby", Standby(self.pool, self._hear, self._fall_silent).run())
+            self._spawn("standby", Standby(self.pool, self._hearing.start, self._hearing.stop).run())
         else:
-            await self._hear()
+            await self._hearing.start()
         for part in self._service.background:
             await self._background.enter_async_context(part(self))
 
@@ -118,21 +128,22 @@ class RunningService:
         await self._background.aclose()
         if self._sender is not None:
             await self._sender.finish()
-        for task in self._tasks[1:]:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks[1:], return_exceptions=True)
-        await self._fall_silent()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._hearing.stop()
         left = self.runner.finish()
-        await asyncio.gather(self._tasks[0], return_exceptions=True)
-        await self.runner.hand_back(left)
-        await self.publisher.room(1)
-        await self._write_last_marks()
+        if self._running is not None:
+            await asyncio.gather(self._running, return_exceptions=True)
+            await self.runner.hand_back(left)
+            await self.publisher.room(1)
+            await self._write_last_marks()
         self._wish.to_stop = True
         await self.app.stop()
 
     async def problem(self) -> str | None:
         """What keeps this service from being ready: a write, a publish and its own backlog must be fine."""
-        return await self._readiness.problem()
+        return self._guard.problem() or await self._readiness.problem()
 
     async def backlog(self) -> Backlog:
         """What waits in this service's tables."""
@@ -167,76 +178,19 @@ class RunningService:
 
     def batch_done(self, done: Done) -> None:
         """The inbox has room again."""
-        for puller in self._pullers:
-            puller.room_again()
-
-    async def _hear(self) -> None:
-        self._hearing = True
-        for lane in self.declaration.hears:
-            if await self._is_whole(lane):
-                await self._pull(lane)
-            else:
-                self._spawn(f"take up {lane}", self._take_up(lane))
-
-    async def _is_whole(self, lane: str) -> bool:
-        """Whether the stream still has everything that was ever said: then nothing need be read from the journal."""
-        if lane == subjects.INBOUND:
-            return True
-        if lane in self.declaration.since:
-            return False
-        info = await stream_info(client_of(self.broker), stream_of(lane), service=self.name)
-        return info.state.first_seq <= 1
-
-    async def _take_up(self, lane: str) -> None:
-        """Reads what the stream has no longer, once for ever; its owner may only just be starting."""
-        bootstrap = Bootstrap(self.runner, self._read_page, self._read_heads)
-        since = self.declaration.since.get(lane, BEGINNING)
-        while True:
-            try:
-                await bootstrap.take_up(self.pool, lane, since)
-                break
-            except (TimeoutError, NatsError, OSError, asyncpg.PostgresError) as error:
-                log.warning("lane_not_taken_up_yet", service=self.name, lane=lane, reason=str(error))
-        if self._hearing:
-            await self._pull(lane)
-
-    async def _pull(self, lane: str) -> None:
-        client, stream = client_of(self.broker), stream_of(lane)
-        hand_over, has_room = self._hand_over, self.runner.has_room
-        if lane == subjects.INBOUND:
-            self._arrival = ArrivalOrder(stream, self.name, self.runner)
-            hand_over, has_room = self._arrival.hand_over, self._arrival.has_room
-            await self._arrival.start(client, self._ended)
-        puller = Puller(stream, self.name, hand_over, has_room)
-        self._pullers.append(puller)
-        await puller.start(client)
-
-    def _caught_up(self) -> bool:
-        """Whether what was said before is heard, but for what is always on its way."""
-        heard = self.declaration.exclusive or len(self._pullers) == len(self.declaration.hears)
-        backlogs = [puller.backlog for puller in self._pullers]
-        return heard and self.runner.backlog < BACKLOG and all(b is not None and b < BACKLOG for b in backlogs)
-
-    async def _fall_silent(self) -> None:
-        self._hearing = False
-        for puller in self._pullers:
-            await puller.stop()
-        self._pullers.clear()
-        if self._arrival is not None:
-            await self._arrival.stop()
-            self._arrival = None
-
-    def _hand_over(self, message: Any) -> None:
-        self.runner.offer(from_stream(message.subject, message.data, message.headers, message.reply))
+        self._hearing.room_again()
 
     async def _reconnected(self) -> None:
-        for puller in self._pullers:
-            puller.rearm()
+        self._hearing.reconnected()
+        self._guard.reconnected()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(self._watched(name, work))
+
+    def _watched(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=f"{self.name} {name}")
         task.add_done_callback(self._ended)
-        self._tasks.append(task)
+        return task
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A loop that dies takes the process with it: a service that only looks alive is worse."""

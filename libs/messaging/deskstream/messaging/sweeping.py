@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from deskstream.contracts.journal import ReadJournal
-from deskstream.messaging import asked, journal, waiting
+from deskstream.messaging import asked, journal, recovered, waiting
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.positions import read_now
 from deskstream.messaging.publishing import Publisher
@@ -21,11 +21,16 @@ SWEEP_EVERY_S: Final = 1.0
 MARKS_WAIT_S: Final = 0.2
 """Marks go with the next batch; when none comes, alone."""
 OWED_AFTER: Final = timedelta(seconds=5)
-OWED_LIMIT: Final = 256
+OWED_LIMIT: Final = 500
+HOLDER_MAY_HANG: Final = "10s"
+"""A process that is frozen while it publishes keeps the others from it no longer than this."""
+TELL_EVERY_S: Final = 5.0
 ANSWERS_KEPT: Final = timedelta(hours=24)
 HOUSEKEEPING_S: Final = 3600.0
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), hashtext('unpublished'))"
+_HANG = "SELECT set_config('idle_in_transaction_session_timeout', $1, true)"
+_LEFT = "SELECT count(*) FROM unpublished"
 _PARTITIONS = "SELECT make_journal_partitions(2)"
 
 
@@ -36,13 +41,22 @@ class Sweeper:
     """One a replica; where only one may work a lock in the database decides, there is no leader."""
 
     def __init__(
-        self, runner: Runner, pool: "asyncpg.Pool[asyncpg.Record]", publisher: Publisher, read_page: ReadPage
+        self,
+        runner: Runner,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        publisher: Publisher,
+        read_page: ReadPage,
+        *,
+        clock_offset: timedelta = timedelta(),
     ) -> None:
+        """`clock_offset` is the runner's: what it wrote is as old as its clock says."""
         self._runner = runner
         self._pool = pool
         self._publisher = publisher
         self._read_page = read_page
+        self._offset = clock_offset
         self._housekept = -HOUSEKEEPING_S
+        self._told = 0.0
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -76,21 +90,32 @@ class Sweeper:
             raise
 
     async def publish_owed(self) -> int:
-        """Publishes again what nobody acknowledged: after a crash, or when the broker was away. Returns how many."""
+        """Publishes again, in order, what nobody acknowledged: after a crash, or when the broker was away. Returns how
+        many; goes on while there is more, but not so long that what else there is to sweep would suffer."""
+        total, until = 0, monotonic() + SWEEP_EVERY_S
+        while page := await self._publish_page():
+            total += page
+            if page < OWED_LIMIT or monotonic() > until:
+                break
+        if total and monotonic() - self._told > TELL_EVERY_S:
+            self._told = monotonic()
+            log.info("published_again", count=total, left=await self._pool.fetchval(_LEFT))
+        return total
+
+    async def _publish_page(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
             if not await connection.fetchval(_TRY_LOCK):
                 return 0
-            owed = await journal.owed(connection, older_than=OWED_AFTER, limit=OWED_LIMIT)
-            if not owed:
-                return 0
-            await journal.mark_published(connection, await self._publisher.publish_and_wait(owed))
-        log.info("published_again", count=len(owed))
-        return len(owed)
+            await connection.execute(_HANG, HOLDER_MAY_HANG)
+            owed = await journal.owed(connection, older_than=OWED_AFTER - self._offset, limit=OWED_LIMIT)
+            acknowledged = await self._publisher.publish_and_wait(owed) if owed else []
+            await journal.mark_published(connection, acknowledged)
+        return len(acknowledged)
 
     async def retry_waiting(self) -> int:
         """Hands on what may go on now. Returns how many."""
         async with self._pool.acquire() as connection:
-            items = await waiting.due(connection, await read_now(connection, timedelta()))
+            items = await waiting.due(connection, await read_now(connection, self._offset))
         if items:
             await self._runner.handle(items)
         return len(items)
@@ -98,7 +123,7 @@ class Sweeper:
     async def fill_gaps(self) -> int:
         """Asks the owners of lanes for events that are missing too long. Returns how many keys had a gap."""
         async with self._pool.acquire() as connection:
-            gaps = await waiting.gaps(connection, await read_now(connection, timedelta()))
+            gaps = await waiting.gaps(connection, await read_now(connection, self._offset))
         silent = set[str]()
         for (lane, key), read in gaps:
             if lane not in silent and not await self._fill(lane, key, read):
@@ -123,4 +148,5 @@ class Sweeper:
         self._housekept = monotonic()
         async with self._pool.acquire() as connection:
             await connection.execute(_PARTITIONS)
-            await asked.forget(connection, await read_now(connection, timedelta()) - ANSWERS_KEPT)
+            await asked.forget(connection, await read_now(connection, self._offset) - ANSWERS_KEPT)
+            await recovered.forget(connection)

@@ -18,7 +18,7 @@ ACK_WAIT: Final = timedelta(seconds=10)
 DUPLICATE_WINDOW: Final = timedelta(minutes=2)
 MAX_ACK_PENDING: Final = 2000
 
-_KEPT: Final = {
+KEPT: Final = {
     subjects.INBOUND: timedelta(days=14),
     subjects.EVENTS: timedelta(days=3),
     subjects.OUTBOUND: timedelta(days=3),
@@ -92,12 +92,12 @@ def stream_of(lane: str) -> str:
 
 
 def _streams(lanes: Iterable[str]) -> Iterable[Stream]:
-    yield Stream("INBOUND", (subjects.INBOUND_ALL,), _KEPT[subjects.INBOUND])
+    yield Stream("INBOUND", (subjects.INBOUND_ALL,), KEPT[subjects.INBOUND])
     yield PROBES
     for lane in sorted(lanes):
         kind = lane.partition(".")[0]
         if kind != subjects.INBOUND:
-            yield Stream(stream_of(lane), (f"{lane}.>",), _KEPT[kind])
+            yield Stream(stream_of(lane), (f"{lane}.>",), KEPT[kind])
 
 
 @dataclass(frozen=True, slots=True)

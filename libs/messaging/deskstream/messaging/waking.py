@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final
 
 import asyncpg
@@ -19,6 +20,14 @@ LOOK_EVERY_S: Final = 0.5
 
 CATCH_UP_S: Final = 0.1
 
+BACKLOG: Final = 500
+"""Events on their way that are no backlog, only load."""
+
+PATIENCE_S: Final = 60.0
+"""So long a backlog may stay as large as it is before the timers wait for it no longer."""
+
+UNKNOWN: Final = 10**15
+"""A backlog that nobody could count yet is taken for larger than any."""
 FAR: Final = datetime.max.replace(tzinfo=UTC)
 
 log = structlog.get_logger()
@@ -32,10 +41,13 @@ class Waker:
         runner: Runner,
         pool: "asyncpg.Pool[asyncpg.Record]",
         clock_offset: timedelta,
-        caught_up: Callable[[], bool],
+        behind: Callable[[], int | None],
     ) -> None:
+        """`behind` is how many events are still to be heard; None while nobody knows."""
         self._runner = runner
-        self._caught_up = caught_up
+        self._behind = behind
+        self._least: int | None = None
+        self._shrank_at = 0.0
         self._pool = pool
         self._offset = clock_offset
         self._next = FAR
@@ -68,7 +80,7 @@ class Waker:
 
         While a backlog is heard nobody is woken: what would cancel a timer may stand in it.
         """
-        if not self._caught_up():
+        if self._catching_up():
             return CATCH_UP_S
         async with self._pool.acquire() as connection:
             now = await read_now(connection, self._offset)
@@ -79,3 +91,15 @@ class Waker:
             return 0.0
         self._next = upcoming or FAR
         return max(0.0, min(LOOK_EVERY_S, (self._next - now).total_seconds()))
+
+    def _catching_up(self) -> bool:
+        """Whether there is a backlog that becomes smaller. One that does not, because more comes than can be heard or a
+        lane's owner is away, must not hold up the timers for ever."""
+        behind = self._behind()
+        if behind is not None and behind < BACKLOG:
+            self._least = None
+            return False
+        behind = UNKNOWN if behind is None else behind
+        if self._least is None or behind < self._least:
+            self._least, self._shrank_at = behind, monotonic()
+        return monotonic() - self._shrank_at < PATIENCE_S

@@ -25,9 +25,10 @@ CREATE INDEX stream_seen_by_id ON stream_seen (lane, message_id);
 -- says, and nothing new.
 CREATE TABLE recovered (
     causation  uuid        NOT NULL,
-    message_id uuid        NOT NULL,
+    journal_id bigint      NOT NULL,
+    said_at    timestamptz NOT NULL,
     at         timestamptz NOT NULL,
-    PRIMARY KEY (causation, message_id)
+    PRIMARY KEY (causation, journal_id)
 );
 
 -- How far the history of a lane is read, and which durable it was that heard the rest.

@@ -1,0 +1,118 @@
+"""One service's watch over its streams: held back where the database is older, refilled where the stream is."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+
+from deskstream.messaging.comparing import Fit, look, mend_older_stream
+from deskstream.messaging.declare import Declaration, Tx
+from deskstream.messaging.fates import is_transient
+from deskstream.messaging.reconcile.lists import is_inbound
+from deskstream.messaging.recovered import Recovered
+from deskstream.messaging.topology import stream_of
+
+LOOK_EVERY_S: Final = 15.0
+LOOK_INBOUND_EVERY_S: Final = 2.0
+"""Adapters cannot see what lies before the end of their stream, so they keep their eye on it."""
+HELD_LOOK_EVERY_S: Final = 1.0
+FIRST_WITHIN_S: Final = 10.0
+"""So long a start waits for a broker that cannot say what its streams hold."""
+
+log = structlog.get_logger()
+
+
+class Guard:
+    """Compares the streams of the lanes that a service says with its journal: at the start, after every reconnect, and
+    now and then."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        client: Callable[[], Client],
+        recovered: Recovered,
+    ) -> None:
+        self._name = declaration.name
+        self._lanes = declaration.says
+        self._pool = pool
+        self._client = client
+        self._recovered = recovered
+        self._wake = asyncio.Event()
+        self._closely = False
+        self._older = dict[str, str]()
+        """Lane -> what is wrong with it, in a sentence."""
+
+    def problem(self) -> str | None:
+        """What keeps the service from being ready; None when its streams and its journal fit."""
+        return next(iter(self._older.values()), None)
+
+    def reconnected(self) -> None:
+        """Behind a new connection may be another store."""
+        self._closely = True
+        self._wake.set()
+
+    async def may_start(self) -> bool:
+        """Whether the service may work: not while its database is older than its streams, for it would give numbers
+        away that were given before."""
+        deadline = monotonic() + FIRST_WITHIN_S
+        while not await self._look_at_all(closely=True) and monotonic() < deadline:  # noqa: ASYNC110 - it asks servers
+            await asyncio.sleep(HELD_LOOK_EVERY_S)
+        return self.problem() is None
+
+    async def until_mended(self) -> None:
+        """Returns when database and streams fit again."""
+        log.error("held_back", service=self._name, reason=self.problem())
+        while self.problem():
+            await asyncio.sleep(HELD_LOOK_EVERY_S)
+            await self._look_at_all(closely=False)
+        log.info("held_back_no_longer", service=self._name)
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        inbound = any(map(is_inbound, self._lanes))
+        while True:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(LOOK_INBOUND_EVERY_S if inbound else LOOK_EVERY_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            closely, self._closely = self._closely, False
+            self._closely |= closely and not await self._look_at_all(closely=closely)
+
+    async def _look_at_all(self, *, closely: bool) -> bool:
+        """Whether all could be looked at."""
+        seen = True
+        for lane in self._lanes:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._recovered.look(connection)
+                    await self._judge(connection, lane, await look(connection, self._client(), lane, closely=closely))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.debug("comparison_postponed", service=self._name, lane=lane, reason=repr(error)[:300])
+                seen = False
+        return seen
+
+    async def _judge(self, connection: Tx, lane: str, fit: Fit) -> None:
+        was = self._older.pop(lane, None)
+        match fit:
+            case Fit.DATABASE_OLDER:
+                self._older[lane] = (
+                    f"the database is older than the stream {stream_of(lane)}: it was put back to an earlier moment. "
+                    "`deskstream reconcile` shows what it lacks, `deskstream reconcile --apply` mends it"
+                )
+                if was is None:
+                    log.error("database_is_older", service=self._name, lane=lane)
+            case Fit.STREAM_OLDER:
+                owed = await mend_older_stream(connection, self._client(), lane)
+                if owed:
+                    log.warning("stream_is_older", service=self._name, lane=lane, publishing_again=owed)
+            case Fit.NO_STREAM | Fit.FITS:
+                pass

@@ -1,0 +1,229 @@
+"""What a service hears: one pull loop a lane, and beside it whatever of the lane no stream will bring."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from deskstream.contracts import subjects
+from deskstream.messaging.arrival import ArrivalOrder
+from deskstream.messaging.declare import Declaration
+from deskstream.messaging.fates import is_transient
+from deskstream.messaging.item import from_stream
+from deskstream.messaging.provisioned import stream_info
+from deskstream.messaging.pulling import Puller
+from deskstream.messaging.reading import TakeUp
+from deskstream.messaging.runner import Runner
+from deskstream.messaging.topology import stream_of
+from deskstream.messaging.waking import BACKLOG
+
+BEGINNING: Final = "beginning"
+NOW: Final = "now"
+LOOK_EVERY_S: Final = 15.0
+AGAIN_S: Final = 0.5
+ANSWER_WITHIN_S: Final = 5.0
+
+_PLACE: Final = "SELECT since, whole, durable FROM lanes_heard WHERE lane = $1"
+
+log = structlog.get_logger()
+
+
+class Plan(StrEnum):
+    """What has to be done before, or beside, hearing the stream."""
+
+    NOTHING = "nothing"
+    BEGIN_NOW = "begin_now"
+    READ_ALL = "read_all"
+    CATCH_UP = "catch_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a durable is, as the broker says. `created` tells it from an earlier one of its name."""
+
+    created: str
+    read_to: int
+
+
+class Hearing:
+    """Hears a service's lanes while it is started. `ended` hears of every task that ends."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        runner: Runner,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        client: Callable[[], Client],
+        *,
+        take_up: TakeUp,
+        ended: Callable[["asyncio.Task[None]"], None],
+    ) -> None:
+        self._declaration = declaration
+        self._runner = runner
+        self._pool = pool
+        self._client = client
+        self._take_up = take_up
+        self._ended = ended
+        self._arrival: ArrivalOrder | None = None
+        self._pullers: dict[str, Puller] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._looked_again = asyncio.Event()
+
+    async def start(self) -> None:
+        """Pulls every lane; takes up first what is newly heard."""
+        for lane in self._declaration.hears:
+            await self._begin(lane)
+        self._spawn("watch", self._watch())
+
+    async def stop(self) -> None:
+        """Hears no more; what was handed over already is the runner's."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+        for puller in self._pullers.values():
+            await puller.stop()
+        self._pullers.clear()
+        if self._arrival is not None:
+            await self._arrival.stop()
+            self._arrival = None
+
+    def room_again(self) -> None:
+        """The inbox has room."""
+        for puller in self._pullers.values():
+            puller.room_again()
+
+    def reconnected(self) -> None:
+        """The server knows none of our requests, and may have another store."""
+        for puller in self._pullers.values():
+            puller.rearm()
+        self._looked_again.set()
+
+    def behind(self) -> int | None:
+        """How many events are on their way; None while that is not known, as before a history is read."""
+        if not self._declaration.exclusive and len(self._pullers) < len(self._declaration.hears):
+            return None
+        backlogs = [puller.backlog for puller in self._pullers.values()]
+        if any(backlog is None for backlog in backlogs):
+            return None
+        return max([self._runner.backlog, *(backlog or 0 for backlog in backlogs)])
+
+    async def _begin(self, lane: str) -> None:
+        match await self._plan(lane):
+            case Plan.NOTHING:
+                await self._pull(lane)
+            case Plan.CATCH_UP:
+                await self._pull(lane)
+                self._spawn(f"catch up {lane}", self._patiently(lane, self._catch_up))
+            case Plan.BEGIN_NOW:
+                self._spawn(f"begin {lane}", self._patiently(lane, self._begin_now))
+            case Plan.READ_ALL:
+                self._spawn(f"read {lane}", self._patiently(lane, self._read_all))
+
+    async def _plan(self, lane: str) -> Plan:
+        """A stream keeps days, a journal all. Whoever hears a lane the first time, or lost its place in the stream,
+        may lack what the stream has not."""
+        if lane == subjects.INBOUND:
+            return Plan.NOTHING
+        stream = await stream_info(self._client(), stream_of(lane), service=self._declaration.name)
+        durable = await self._place(lane)
+        known = await self._pool.fetchrow(_PLACE, lane)
+        if durable is None:
+            return Plan.NOTHING
+        if known is None:
+            since = self._declaration.since.get(lane)
+            if since == NOW:
+                return Plan.BEGIN_NOW
+            return Plan.READ_ALL if since == BEGINNING or stream.state.first_seq > 1 else Plan.CATCH_UP
+        if not known["whole"]:
+            return Plan.READ_ALL
+        dropped = stream.state.first_seq > durable.read_to + 1
+        return Plan.CATCH_UP if dropped or known["durable"] != durable.created else Plan.NOTHING
+
+    async def _place(self, lane: str) -> Place | None:
+        """None when there is no such durable."""
+        subject = f"$JS.API.CONSUMER.INFO.{stream_of(lane)}.{self._declaration.name}"
+        about: dict[str, Any] = json.loads((await self._client().request(subject, b"", timeout=ANSWER_WITHIN_S)).data)
+        if "created" not in about:
+            return None
+        return Place(about["created"], about["ack_floor"]["stream_seq"])
+
+    async def _begin_now(self, lane: str) -> None:
+        await self._take_up.begin_now(lane, await self._created(lane))
+        await self._pull(lane)
+
+    async def _read_all(self, lane: str) -> None:
+        await self._take_up.read_all(lane, await self._created(lane))
+        await self._pull(lane)
+
+    async def _catch_up(self, lane: str) -> None:
+        created = await self._created(lane)
+        # What the stream has it brings faster.
+        while (behind := self.behind()) is None or behind > BACKLOG:  # noqa: ASYNC110 - it looks at counters
+            await asyncio.sleep(AGAIN_S)
+        await self._take_up.catch_up(lane, created)
+
+    async def _created(self, lane: str) -> str:
+        place = await self._place(lane)
+        return place.created if place else ""
+
+    async def _patiently(self, lane: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        """The owner of a lane may only just be starting."""
+        while True:
+            try:
+                await work(lane)
+                return
+            except (TimeoutError, NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning(
+                    "lane_not_taken_up_yet", service=self._declaration.name, lane=lane, reason=str(error) or repr(error)
+                )
+                await asyncio.sleep(AGAIN_S)
+
+    async def _watch(self) -> None:
+        """A durable that was made anew, or fell behind what its stream keeps, has left something out."""
+        while True:
+            self._looked_again.clear()
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._looked_again.wait()
+            except TimeoutError:
+                pass
+            for lane in self._declaration.hears:
+                await self._look_again(lane)
+
+    async def _look_again(self, lane: str) -> None:
+        name = f"catch up {lane}"
+        busy = name in self._tasks and not self._tasks[name].done()
+        try:
+            if lane in self._pullers and not busy and await self._plan(lane) is Plan.CATCH_UP:
+                self._spawn(name, self._patiently(lane, self._catch_up))
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.debug("lane_not_looked_at", lane=lane, reason=repr(error)[:300])
+
+    async def _pull(self, lane: str) -> None:
+        client, stream = self._client(), stream_of(lane)
+        hand_over, has_room = self._hand_over, self._runner.has_room
+        if lane == subjects.INBOUND:
+            self._arrival = ArrivalOrder(stream, self._declaration.name, self._runner)
+            hand_over, has_room = self._arrival.hand_over, self._arrival.has_room
+            await self._arrival.start(client, self._ended)
+        puller = self._pullers[lane] = Puller(stream, self._declaration.name, hand_over, has_room)
+        await puller.start(client)
+
+    def _hand_over(self, message: Msg) -> None:
+        self._runner.offer(from_stream(message.subject, message.data, message.headers, message.reply))
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"{self._declaration.name} {name}")
+        task.add_done_callback(self._ended)
+        self._tasks[name] = task
