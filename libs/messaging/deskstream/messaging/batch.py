@@ -134,8 +134,9 @@ class Batch:
         await timers.move(tx, moves)
         for item in fold.postponed:
             await timers.postpone(tx, item, fold.now + TIMER_PAUSE)
-        await waiting.save(tx, fold.waiters, fold.now)
+        # First, for a suspect that has to wait after all stands in both.
         await waiting.remove(tx, fold.passed)
+        await waiting.save(tx, fold.waiters, fold.now)
         await asked.save(tx, fold.answers, fold.now)
         moved = (fold.progress.changed(before), heads.changed(heads_before))
         if said or marks or any(moved[0]) or any(moved[1]):

@@ -96,7 +96,10 @@ class Fold:
             self.outcomes.waiting += 1
             item.fate = Fate.WAITING
             why = "behind" if item.position in self.blocked else "gap"
-            self.waiters.append(Waiter(item, why, self.now + GAP_PATIENCE))
+            # A suspect whose turn has not come was not handled; its try stays counted.
+            tries = item.tries + 1 if item.retry else item.tries
+            self.waiters.append(Waiter(item, why, self.now + GAP_PATIENCE, tries=tries))
+            self._pass(item)
 
     def _take(self, item: Item, targets: list[Target] | Exception) -> None:
         try:
