@@ -9,10 +9,11 @@ import pytest
 
 from deskstream.messaging import waiting
 from deskstream.messaging.fates import is_transient
-from deskstream.messaging.item import Item, Source
+from deskstream.messaging.item import Item, Source, from_stream
 from deskstream.messaging.standby import Standby
-from deskstream.testkit.desk import prepare
+from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
+from deskstream.testkit.sample.events import counted, publish
 from deskstream.testkit.sample.services import COUNTING, SUMMING
 
 LANE, KEY = "events.counting", "a"
@@ -36,15 +37,25 @@ def suspect(sequence):
     return Item(Source.STREAM, LANE, KEY, sequence, "counted", subject, b"{}", id=UUID(int=sequence + 1))
 
 
+async def tried(pool, *items):
+    async with pool.acquire() as tx, tx.transaction():
+        return list((await waiting.start_tries(tx, items, TRIES)).values())
+
+
 @pytest.mark.parametrize("sequence", [pytest.param(0, id="not numbered"), pytest.param(2, id="numbered")])
 async def test_p6_a_message_that_may_kill_the_process_is_counted_before_it_is_handled(summing, sequence):
-    states = [await waiting.start_try(summing, suspect(sequence), TRIES) for _ in range(TRIES + 2)]
-    assert states == ["trying"] * TRIES + ["dead", None]
+    states = [await tried(summing, suspect(sequence)) for _ in range(TRIES + 2)]
+    assert states == [["trying"]] * TRIES + [["dead"], []]
 
 
 async def test_p2_a_suspect_that_was_applied_already_is_not_tried(summing):
     await summing.execute("INSERT INTO progress (lane, key, seq) VALUES ($1, $2, 2)", LANE, KEY)
-    assert await waiting.start_try(summing, suspect(2), TRIES) is None
+    assert await tried(summing, suspect(2)) == []
+
+
+async def test_p2_two_copies_of_a_suspect_are_one_try(summing):
+    assert await tried(summing, suspect(2), suspect(3), suspect(2)) == ["trying", "trying"]
+    assert await summing.fetchval("SELECT max(tries) FROM waiting") == 1
 
 
 @pytest.mark.parametrize(
@@ -78,3 +89,37 @@ async def test_p11_who_stands_by_on_a_connection_just_cut_still_stops(database, 
     with suppress(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
     assert task.cancelled()
+
+
+def brought_back(counter, number, delivered=4):
+    """What a reader that was cut off had pulled: the broker delivers it again."""
+    subject, body, headers = counted(counter, number)
+    return from_stream(subject, body, headers, f"$JS.ACK.EVENTS_COUNTING.summing.{delivered}.{number}.{number}.1.0")
+
+
+async def test_p5_what_a_broken_connection_brought_back_is_handled_together(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        runner, pool = services["summing"].runner, services["summing"].pool
+        before = runner.batches
+        await runner.handle([brought_back("a", number) for number in range(1, 101)])
+        assert runner.batches - before == 1
+        assert await pool.fetchval("SELECT total FROM counters WHERE id = 'a'") == 100
+        assert await pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_p5_a_suspect_that_came_too_early_waits_for_its_turn_and_no_longer(database, nats_url, broker):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        runner, pool = services["summing"].runner, services["summing"].pool
+        await runner.handle([brought_back("a", 2)])
+        assert await pool.fetchval("SELECT state FROM waiting") == "gap"
+        await publish(broker, [counted("a", 1)])
+        await eventually(lambda: pool.fetchval("SELECT total = 2 FROM counters WHERE id = 'a'"), within=4)
+        await eventually(lambda: pool.fetchval("SELECT count(*) = 0 FROM waiting"))
+
+
+async def test_p6_what_waited_after_a_try_is_counted_before_it_is_tried_again(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        runner, pool = services["summing"].runner, services["summing"].pool
+        await runner.handle([brought_back("a", 2)])
+        await runner.handle([brought_back("a", 2, delivered=5)])
+        assert await pool.fetchval("SELECT tries FROM waiting WHERE key = 'a'") == 2

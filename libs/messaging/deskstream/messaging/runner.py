@@ -19,7 +19,7 @@ from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.fates import MAX_TRIES, concerns_one, is_transient
 from deskstream.messaging.frames import ACK, answer_frame, write
-from deskstream.messaging.item import Item
+from deskstream.messaging.item import Item, Source
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.telling import Telling
 
@@ -119,15 +119,13 @@ class Runner:
         """Runs items to their fate; raises nothing but cancellation."""
         items, later = asked.repeated(items)
         for suspicious, group in groupby(items, key=self._suspicious):
-            if not suspicious:
-                await self._together(list(group))
-                continue
-            for item in group:
-                await self._suspected(item)
+            await (self._suspected if suspicious else self._together)(list(group))
         if later:
             await self.handle(later)
 
     def _suspicious(self, item: Item) -> bool:
+        if item.source is Source.WAITING:
+            return item.tries > 0 and not item.retry
         return item.delivered - self._naks.get(item.origin, 0) > SUSPICIOUS_DELIVERIES
 
     async def _together(self, items: Sequence[Item]) -> None:
@@ -176,20 +174,27 @@ class Runner:
         await self._after(done, [item])
         self._count(done, [item], monotonic() - started)
 
-    async def _suspected(self, item: Item) -> None:
+    async def _suspected(self, items: Sequence[Item]) -> None:
+        """Mostly a connection that broke brought them back: so they are tried together once, and only what comes back
+        again is handled alone."""
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                state = await waiting.start_try(connection, item, MAX_TRIES)
+                states = await waiting.start_tries(connection, items, MAX_TRIES)
         except Exception as error:
-            await self._give_back([item], error)
+            await self._give_back(items, error)
             return
-        if state == "trying":
-            item.retry = True
-            log.warning("handled_alone", type=item.type, key=item.key, delivered=item.delivered, tries=item.tries)
-            await self._alone(item)
-        else:
-            self.telling.given_up(item, dead=state == "dead")
-            await self._acknowledge([item])
+        for item in items:
+            item.retry = states.get(item) == "trying"
+            if not item.retry:
+                self.telling.given_up(item, dead=item in states)
+        await self._acknowledge([item for item in items if not item.retry])
+        for before, group in groupby((item for item in items if item.retry), key=lambda item: item.tries > 0):
+            log.warning("suspects_tried", alone=before)
+            if not before:
+                await self._together(list(group))
+                continue
+            for item in group:
+                await self._alone(item)
 
     async def _transact(self, items: Sequence[Item], *, alone: bool = False) -> None:
         marks = self._publisher.take_marks()

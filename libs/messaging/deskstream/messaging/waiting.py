@@ -96,10 +96,15 @@ WHERE w.state = 'gap' AND w.since < $1::timestamptz - $2::interval AND w.seq > c
 LIMIT 100
 """
 
-_START_TRY = """
+_START_TRIES = """
 INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, tries, next_at, since)
-SELECT $1, $2, $3::bigint, $4, $5, $6, $7, 'trying', 1, clock_timestamp() + interval '1 minute', clock_timestamp()
-WHERE $3::bigint = 0 OR coalesce((SELECT seq FROM progress WHERE lane = $1 AND key = $2), 0) < $3::bigint
+SELECT a.lane, a.key, a.seq, a.message_id, a.subject, a.type, a.body, 'trying', 1,
+       clock_timestamp() + interval '1 minute', clock_timestamp()
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[])
+    AS a(lane, key, seq, message_id, subject, type, body)
+LEFT JOIN progress p USING (lane, key)
+WHERE a.seq = 0 OR coalesce(p.seq, 0) < a.seq
+ORDER BY a.lane, a.key, a.seq, a.message_id
 ON CONFLICT (lane, key, seq, message_id) DO UPDATE
 SET tries = waiting.tries + 1,
     state = CASE WHEN waiting.tries + 1 > $8 THEN 'dead' ELSE 'trying' END,
@@ -109,7 +114,7 @@ SET tries = waiting.tries + 1,
     END,
     next_at = clock_timestamp() + interval '1 minute'
 WHERE waiting.state <> 'dead'
-RETURNING tries, state
+RETURNING lane, key, seq, message_id, tries, state
 """
 
 
@@ -172,15 +177,25 @@ async def gaps(tx: Tx, now: datetime) -> list[tuple[Position, int]]:
     return [((lane, key), seq) for lane, key, seq in await tx.fetch(_GAPS, now, GAP_PATIENCE)]
 
 
-async def start_try(tx: Tx, item: Item, max_tries: int) -> str | None:
-    """Counts a try before the handler runs; returns `trying`, `dead`, or None when there is nothing to try."""
-    row = await tx.fetchrow(
-        _START_TRY, item.lane, item.key, item.sequence, _id(item), item.subject, item.type, item.body, max_tries
+async def start_tries(tx: Tx, items: Sequence[Item], max_tries: int) -> dict[Item, str]:
+    """Counts a try of each before any handler runs; returns which are `trying` and which `dead` now. There is nothing
+    to try about the others: they were applied, or are dead already."""
+    once = {(item.position, item.sequence, _id(item)): item for item in items}
+    rows = await tx.fetch(
+        _START_TRIES,
+        [i.lane for i in once.values()],
+        [i.key for i in once.values()],
+        [i.sequence for i in once.values()],
+        [_id(i) for i in once.values()],
+        [i.subject for i in once.values()],
+        [i.type for i in once.values()],
+        [i.body for i in once.values()],
+        max_tries,
     )
-    if row is None:
-        return None
-    item.tries = row["tries"] - 1
-    return str(row["state"])
+    found = {((row["lane"], row["key"]), row["seq"], row["message_id"]): row for row in rows}
+    for name, row in found.items():
+        once[name].tries = row["tries"] - 1
+    return {item: str(found[name]["state"]) for name, item in once.items() if name in found}
 
 
 def _item(row: asyncpg.Record) -> tuple[Item, str]:
