@@ -2,11 +2,17 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+# The same few ids are written again and again while an event is made, numbered, and compared with its headers.
+_written = lru_cache(maxsize=10_000)(UUID.__str__)
 
 
 def snake_case(name: str) -> str:
@@ -51,7 +57,8 @@ class Event(Contract):
 
     def key(self) -> str:
         """The id of the object this is about, as it stands in the subject."""
-        return str(getattr(self, self.KEY))
+        value = getattr(self, self.KEY)
+        return _written(value) if type(value) is UUID else str(value)
 
     def subject(self) -> str:
         """Where it is published. Raises `ValueError` for a key that would be no single token of a subject."""
