@@ -71,6 +71,7 @@ _ENTRIES: Final = (
     Entry(
         "faults", "deskstream.cli.faults.command", "Kill and cut what runs, and count what got lost: nothing.", BUILD
     ),
+    Entry("adapter", "deskstream.cli.adapter.command", "Check what an adapter publishes, and how it behaves.", BUILD),
     Entry("asyncapi", "deskstream.cli.documents.asyncapi", "Print all messages and subjects as AsyncAPI 3.", BUILD),
     Entry("schemas", "deskstream.cli.documents.schemas", "Write the JSON Schemas of all messages again.", BUILD),
 )

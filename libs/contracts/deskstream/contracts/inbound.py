@@ -200,6 +200,16 @@ def read_inbound(body: bytes | str) -> InboundMessage | DeliveryReported:
     return found
 
 
+def forbid_more(parsed: Any) -> list[tuple[int | str, ...]]:
+    """The places of all fields in a parsed body that no reader knows."""
+    try:
+        _READER.validate_python(parsed, extra="forbid")
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        return [one["loc"][1:] for one in found if one["type"] == "extra_forbidden"]
+    return []
+
+
 def inbound_schema() -> dict[str, Any]:
     """The JSON Schema that adapter authors check against."""
     return _READER.json_schema()

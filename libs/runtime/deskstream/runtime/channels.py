@@ -55,10 +55,11 @@ def adapters_elsewhere() -> list[Declaration]:
     """
     installed = entry_points(group=GROUP).names
     extra = read_settings(ExtraChannels).extra_channels
-    return [_elsewhere(channel) for channel in extra if f"{PREFIX}{channel}" not in installed]
+    return [adapter_elsewhere(channel) for channel in extra if f"{PREFIX}{channel}" not in installed]
 
 
-def _elsewhere(channel: str) -> Declaration:
+def adapter_elsewhere(channel: str) -> Declaration:
+    """What an adapter hears and says whose code is not here."""
     return Declaration(
         name=f"{PREFIX}{channel}",
         settings=BaseSettings,

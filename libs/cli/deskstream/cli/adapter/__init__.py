@@ -1,0 +1,1 @@
+"""`deskstream adapter`: for those who write an adapter, in whatever language."""
