@@ -1,10 +1,17 @@
 // The pager channel: the pager's events are lines of JSON on stdin; what became of them, and replies, go to stdout.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { jetstream } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import { translate } from "./translate.js";
 
-const broker = await connect({ servers: process.env.DESKSTREAM_NATS_URL, maxReconnectAttempts: -1 });
+const { DESKSTREAM_NATS_URL: servers, DESKSTREAM_NATS_SEED_FILE: seed } = process.env;
+const broker = await connect({
+  servers,
+  authenticator: seed ? nkeyAuthenticator(readFileSync(seed)) : undefined,
+  inboxPrefix: "_INBOX_channel_pager", // The only one that a locked broker lets this user read.
+  maxReconnectAttempts: -1,
+});
 const stream = jetstream(broker);
 const publish = (message) => stream.publish("inbound.pager.oncall", JSON.stringify(message));
 
@@ -34,5 +41,5 @@ hear("message_rejected", ({ field, reason }) => `rejected: ${field} ${reason}`);
 deliver();
 for await (const line of createInterface({ input: process.stdin })) {
   const message = translate(JSON.parse(line));
-  if (message) await publish(message);
+  if (message) await publish(message); // Resolved once the stream has it on disk.
 }

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -113,3 +114,19 @@ async def test_p1_a_reply_said_while_the_adapter_is_away_is_delivered_when_it_is
 
 def deliveries(shown):
     return [entry["delivery"]["state"] for entry in shown["timeline"] if entry["delivery"]]
+
+
+@pytest.mark.slow
+def test_n8_the_pager_conforms_and_a_broken_one_does_not(installed, tmp_path):
+    assert conform(installed)["fails"] == {}
+    broken = shutil.copytree(installed, tmp_path / "broken", symlinks=True)
+    code = (broken / "translate.js").read_text()
+    (broken / "translate.js").write_text(code.replace('if (event.from === "desk") return null;', ""))
+    assert conform(broken)["fails"] == {"own_echo": ["took a message that we sent ourselves for a customer's"]}
+
+
+def conform(folder):
+    command = [sys.executable, "-m", "deskstream.cli", "adapter", "conform", folder / "conformance.toml", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
