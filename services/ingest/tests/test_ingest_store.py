@@ -21,7 +21,7 @@ from deskstream.contracts.ingest import (
     MessageReceived,
     MessageRejected,
 )
-from deskstream.ingest import store
+from deskstream.ingest import handlers, store
 from deskstream.ingest.domain import Thread
 from deskstream.messaging import Heard, Raw
 from deskstream.testkit.eventually import eventually
@@ -204,6 +204,35 @@ async def test_counts_add_up_per_channel(hear, pool):
         "slack": ChannelCounts(received=1, applied=1),
     }
     assert sum(one.received for one in counts.values()) == len(await archive(pool))
+
+
+WAITS = """
+INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, next_at, since)
+VALUES ('inbound.email', 'k', 0, gen_random_uuid(), 'inbound.email.support', 'raw', '', $1, now(), now())
+"""
+DROPPED = """
+INSERT INTO dropped (lane, key, seq, message_id, body, author, reason, at)
+VALUES ('inbound.sms', 'k', 0, gen_random_uuid(), '', 'anna', 'unreadable', now())
+"""
+
+
+async def test_p7_what_waits_is_dead_or_was_dropped_was_received_too(hear, pool):
+    await hear(mail("1"), mail("1"))
+    for state in ("dead", "failed", "trying"):
+        await pool.execute(WAITS, state)
+    await pool.execute(DROPPED)
+    assert (await store.counts(pool)).channels == {
+        "email": ChannelCounts(received=5, applied=1, duplicate=1, dead=1, waiting=2),
+        "sms": ChannelCounts(received=1, dropped=1),
+    }
+
+
+async def test_o5_monitoring_sees_the_channels_and_not_a_series_for_each_that_a_stranger_names(hear, pool):
+    await hear(mail("1"), mail("2"), mail("1"), *(mail("1", channel=f"made{n}") for n in range(60)))
+    seen = {(one.labels["channel"], one.labels["fate"]): one.value for one in await handlers.figures(pool)}
+    assert (seen["email", "applied"], seen["email", "duplicate"]) == (2, 1)
+    assert seen["other", "applied"] == 11
+    assert len({channel for channel, _ in seen}) == 51
 
 
 async def test_nothing_was_counted_yet(pool):

@@ -66,13 +66,19 @@ class CountInbound(Command, service="ingest"):
 
 
 class ChannelCounts(Contract):
-    """`received` = `applied` + `duplicate` + `rejected`; what is dead or waiting is not archived yet."""
+    """`received` = `applied` + `duplicate` + `rejected` + `dead` + `waiting` + `dropped`."""
 
     received: int = 0
     applied: int = 0
     """Messages that took effect, and delivery reports."""
     duplicate: int = 0
     rejected: int = 0
+    dead: int = 0
+    """Failed too often: a person has to look. Not archived yet, like what waits."""
+    waiting: int = 0
+    """Failed, and will be tried again."""
+    dropped: int = 0
+    """Dead ones that somebody gave up."""
 
 
 class InboundCounts(Contract):

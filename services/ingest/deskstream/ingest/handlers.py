@@ -1,15 +1,17 @@
 """What ingest hears and answers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from deskstream import blobs
 from deskstream.contracts import subjects
 from deskstream.contracts.ingest import CountInbound
 from deskstream.ingest import store, translate
-from deskstream.ingest.domain import Arrived, Found, decide, evolve, file_batch, wanted
-from deskstream.messaging import Aggregate, Heard, On, Query, Raw, Tx
+from deskstream.ingest.domain import Arrived, Fate, Found, decide, evolve, file_batch, wanted
+from deskstream.messaging import Aggregate, Figure, Heard, On, Query, Raw, Tx
 from deskstream.messaging.declare import Answers
 
 
@@ -22,6 +24,20 @@ def hears(*, secret: str, words: Sequence[str] = ()) -> list[On]:
 
 
 ANSWERS: list[Answers] = [Query(CountInbound, store.count_inbound)]
+
+
+MEANING: Final = "What became of what adapters published, by channel."
+CHANNELS_SHOWN: Final = 50
+"""Strangers may name as many as they like; monitoring would keep a series of each for ever."""
+
+
+async def figures(tx: Tx) -> list[Figure]:
+    counted = Counter[tuple[str, str]]()
+    by_size = sorted((await store.counts(tx)).channels.items(), key=lambda named: -named[1].received)
+    for place, (channel, counts) in enumerate(by_size):
+        for fate in Fate:
+            counted[channel if place < CHANNELS_SHOWN else "other", fate] += getattr(counts, fate)
+    return [Figure("inbound", {"channel": name, "fate": fate}, n, MEANING) for (name, fate), n in counted.items()]
 
 
 async def file(tx: Tx, heard: Sequence[Heard[Raw]], now: datetime, *, secret: str) -> list[Found]:

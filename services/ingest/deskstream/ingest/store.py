@@ -99,6 +99,14 @@ ORDER BY thread_id, identity
 _COUNTS: Final = """
 SELECT channel, fate, number
 FROM counts
+UNION ALL
+SELECT split_part(lane, '.', 2), CASE state WHEN 'dead' THEN 'dead' ELSE 'waiting' END AS fate, count(*)
+FROM waiting
+GROUP BY 1, 2
+UNION ALL
+SELECT split_part(lane, '.', 2), 'dropped', count(*)
+FROM dropped
+GROUP BY 1
 ORDER BY channel, fate
 """
 
@@ -156,7 +164,7 @@ async def save(tx: Tx, threads: Sequence[Thread]) -> None:
 
 
 async def counts(tx: Tx) -> InboundCounts:
-    """What became of everything that was archived, by channel."""
+    """What became of everything that was received, by channel."""
     channels: dict[str, dict[str, int]] = {}
     for channel, fate, number in await tx.fetch(_COUNTS):
         channels.setdefault(channel, {})[fate] = number
