@@ -19,6 +19,7 @@ from deskstream.contracts.facts import (
 )
 from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
 from deskstream.contracts.inbound import Attachment, ChannelName, DeliveryState, Identity, InboxName
+from deskstream.contracts.linked import PreparedAnswer, SpeaksFor
 from deskstream.contracts.message import Command, Event
 
 LANE = "events.conversation"
@@ -145,6 +146,8 @@ class WaitEnded(ConversationEvent):
     wait: Wait
     how: Literal["completed", "cancelled", "ticked_off", "dropped"]
     reason: str = ""
+    prepared: PreparedAnswer | None = None
+    """What an agent may answer now."""
 
 
 class ConversationResolved(ConversationEvent):
@@ -200,6 +203,8 @@ class SendReply(ConversationCommand):
     drops: tuple[str, ...] = Field((), max_length=20)
     """Names of waits that this answer drops; dropping the last one ends the hold."""
     attachments: tuple[Attachment, ...] = Field((), max_length=20)
+    speaks_for: tuple[SpeaksFor, ...] = Field((), max_length=20)
+    """Tickets of the conversation that the reply speaks for; they hear of it when it leaves."""
 
 
 class UndoReply(ConversationCommand):
@@ -278,7 +283,7 @@ class Review(ConversationCommand):
 
 
 class FindConversation(Command, service="conversation"):
-    """The conversation of a number or an id, with its public state."""
+    """The conversation of a number or an id, with its public state, and whether it suggests to open a ticket."""
 
     number: int | None = Field(None, ge=1, le=2**53)
     conversation_id: UUID | None = None

@@ -18,6 +18,7 @@ from deskstream.contracts.ids import (
     WorkspaceId,
 )
 from deskstream.contracts.inbound import Attachment, Automatic, Identity
+from deskstream.contracts.linked import LinkedTicket, PreparedAnswer, SpeaksFor
 from deskstream.contracts.message import Contract
 
 
@@ -155,6 +156,8 @@ class Reply(Contract):
     written_at: datetime
     release_at: datetime
     """When it leaves unless it is undone."""
+    speaks_for: tuple[SpeaksFor, ...] = ()
+    """The tickets that it speaks for."""
 
 
 class Note(Contract):
@@ -209,3 +212,7 @@ class ConversationFacts(Contract):
     last_public_at: datetime
     public_replies: int = 0
     """Released replies by a human that were no mere signal."""
+    tickets: tuple[LinkedTicket, ...] = ()
+    prepared: tuple[PreparedAnswer, ...] = ()
+    """What may be answered about work that is over; gone with the next reply."""
+    ticket_suggestion_dismissed: bool = False

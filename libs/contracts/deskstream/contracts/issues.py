@@ -1,0 +1,270 @@
+"""What ticketing says of issues (`events.issues.>`), and can be asked about issues and parts.
+
+The lane carries what is confidential: whoever faces customers must not hear it.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
+from deskstream.contracts.linked import ConversationRef, IssueRef, IssueStage
+from deskstream.contracts.message import Command, Event
+from deskstream.contracts.ticket_commands import TEXT_LIMIT, Handle, Reason, Title
+from deskstream.contracts.work import IssueFacts, Maturity, PartKind, Relation, Severity, Task
+
+LANE = "events.issues"
+
+Link = Field(min_length=1, max_length=500, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")
+
+
+class IssueEvent(Event, lane=LANE, key="issue_id"):
+    issue_id: IssueId
+    stage_before: IssueStage | None = None
+    """None for the first event."""
+    after: IssueFacts
+
+
+class IssueFiled(IssueEvent):
+    text: str = ""
+
+
+class IssueChanged(IssueEvent):
+    fields: tuple[str, ...]
+
+
+class IssueTextChanged(IssueEvent):
+    text: str
+
+
+class IssueAccepted(IssueEvent):
+    by: AgentId
+
+
+class IssueMoved(IssueEvent):
+    """Into another stage, the final ones too."""
+
+    reason: str = ""
+    original: IssueRef | None = None
+    """Of a duplicate: what is waited for instead."""
+
+
+class IssueTaskChanged(IssueEvent):
+    task: Task
+    how: Literal["added", "done", "dropped", "delegated", "reopened"]
+
+
+class IssueRelated(IssueEvent):
+    relation: Relation
+
+
+class IssueUnrelated(IssueEvent):
+    relation: Relation
+    reason: str
+
+
+class IssueWatched(IssueEvent):
+    """A conversation waits for it, without a ticket between them."""
+
+    conversation: ConversationRef
+    name: str
+    """By which the conversation knows what it waits for: this issue's, or that of a duplicate of it."""
+
+
+class IssueWeighed(IssueEvent):
+    """A ticket was linked or unlinked, or its customer changed."""
+
+    ticket_id: TicketId
+    linked: bool
+
+
+class IssueSecurityMarked(IssueEvent):
+    reason: str = ""
+
+
+class IssuePublished(IssueEvent):
+    pass
+
+
+class PublicationHeld(IssueEvent):
+    """It might reveal a vulnerability: colleagues are asked first."""
+
+    asked: tuple[AgentId, ...] = ()
+
+
+class AnswerApproved(IssueEvent):
+    """One text for all customers of the issue, each on the channel of their own."""
+
+    text: str
+    by: AgentId
+    tickets: tuple[TicketId, ...]
+
+
+class IssueDeleted(IssueEvent):
+    pass
+
+
+class IssueRestored(IssueEvent):
+    pass
+
+
+class IssueCommand(Command, service="ticketing"):
+    issue_id: IssueId
+
+
+class FileIssue(Command, service="ticketing"):
+    """Anybody may; it stays in triage until somebody of the part accepts it."""
+
+    title: Title
+    text: str = Field("", max_length=TEXT_LIMIT)
+    part_id: PartId | None = None
+    """None: the default part."""
+    owner: Handle | None = None
+    severity: Severity = Severity.MEDIUM
+    security: Literal["no", "unsure", "yes"] = "no"
+    tickets: tuple[TicketId, ...] = Field((), max_length=100)
+    """Tickets to link it to."""
+    wait: bool = False
+    """Whether these wait for it."""
+
+
+class ChangeIssue(IssueCommand):
+    """Changes the fields given; the empty text takes the owner away."""
+
+    title: Title | None = None
+    text: str | None = Field(None, max_length=TEXT_LIMIT)
+    part_id: PartId | None = None
+    owner: str | None = Field(None, pattern=r"^[a-z0-9_-]{0,64}$")
+    severity: Severity | None = None
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
+
+
+class AcceptIssue(IssueCommand):
+    """By an owner or worker of its part: out of triage."""
+
+    stage: Literal["backlog", "prioritized", "in_development"] = "backlog"
+
+
+class MoveIssue(IssueCommand):
+    stage: IssueStage
+    reason: str = Field("", max_length=500)
+    """Needed for `wont_fix`, and to take up again what had ended."""
+    duplicate_of: IssueId | None = None
+    """Needed for `duplicate`."""
+
+
+class AddIssueTask(IssueCommand):
+    title: Title
+    owner: Handle | None = None
+
+
+class ChangeIssueTask(IssueCommand):
+    number: int = Field(ge=1)
+    how: Literal["done", "dropped", "delegated", "reopened"]
+    owner: Handle | None = None
+
+
+class RelateIssue(IssueCommand):
+    kind: Literal["blocks", "relates"]
+    to: IssueId
+
+
+class UnrelateIssue(IssueCommand):
+    kind: Literal["blocks", "relates"]
+    to: IssueId
+    reason: Reason
+
+
+class MarkSecurity(IssueCommand):
+    security: Literal["no", "unsure", "yes"]
+    reason: Reason
+
+
+class PublishIssue(IssueCommand):
+    """Gives it a link for everybody. `reveals` answers: could this reveal a vulnerability?"""
+
+    link: str = Link
+    reveals: Literal["no", "unsure", "yes"]
+
+
+class ApproveAnswer(IssueCommand):
+    """Answers all customers of the issue's tickets, each on the channel of their own. `{ticket}` becomes its name."""
+
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+    tickets: tuple[TicketId, ...] = Field((), max_length=1000)
+    """Empty: all that are linked."""
+
+
+class DeleteIssue(IssueCommand):
+    reason: Reason
+
+
+class RestoreIssue(IssueCommand):
+    pass
+
+
+class FindIssue(Command, service="ticketing"):
+    """One issue with its text, by number or id."""
+
+    number: int | None = Field(None, ge=1, le=2**53)
+    issue_id: IssueId | None = None
+
+
+class ListIssues(Command, service="ticketing"):
+    stage: IssueStage | None = None
+    open: bool | None = None
+    """Neither completed, nor won't fix, nor a duplicate."""
+    part_id: PartId | None = None
+    owner: str | None = Field(None, max_length=64)
+    sort: Literal["newest", "weight"] = "newest"
+    skip: int = Field(0, ge=0, le=100_000)
+    limit: int = Field(50, ge=1, le=100)
+
+
+class SavePart(Command, service="ticketing"):
+    """Makes a part, or changes the fields given of one that is named."""
+
+    part_id: PartId | None = None
+    """None: a new one."""
+    name: Title | None = None
+    kind: PartKind | None = None
+    parent: PartId | None = None
+    owners: tuple[Handle, ...] | None = Field(None, max_length=50)
+    workers: tuple[Handle, ...] | None = Field(None, max_length=200)
+    first_expert: Handle | None = None
+    second_expert: Handle | None = None
+    maturity: Maturity | None = None
+    default: bool | None = None
+    """True: intake that names no part goes here from now on."""
+    version: int | None = Field(None, ge=1)
+
+
+class MovePart(Command, service="ticketing"):
+    part_id: PartId
+    parent: PartId
+
+
+class DeletePart(Command, service="ticketing"):
+    """Refused while work hangs on it."""
+
+    part_id: PartId
+    reason: Reason
+
+
+class RestorePart(Command, service="ticketing"):
+    part_id: PartId
+
+
+class FindPart(Command, service="ticketing"):
+    number: int | None = Field(None, ge=1, le=2**53)
+    part_id: PartId | None = None
+
+
+class ListParts(Command, service="ticketing"):
+    """The product tree, parents first."""
+
+    below: PartId | None = None
+    sort: Literal["tree", "weight"] = "tree"
+    skip: int = Field(0, ge=0, le=100_000)
+    limit: int = Field(100, ge=1, le=200)

@@ -1,0 +1,48 @@
+"""What conversations say to tickets (`events.ticket_talk.>`): only those with tickets, so that nobody else pays."""
+
+from typing import Literal
+
+from deskstream.contracts.ids import AgentId, MessageId, ReplyId, TicketId
+from deskstream.contracts.linked import ConversationRef, SpeaksFor
+from deskstream.contracts.message import Event
+
+LANE = "events.ticket_talk"
+
+
+class CustomerAnswered(Event, lane=LANE, key="ticket_id"):
+    """The customer wrote in a conversation of this ticket's."""
+
+    ticket_id: TicketId
+    conversation: ConversationRef
+    message_id: MessageId
+    concerns: Literal["this_ticket", "only_one", "perhaps"]
+    """Whether it answers what was last said for this ticket, or this is the conversation's only unclosed one."""
+    solved: bool | None = None
+    """The customer's answer to "is this solved?"."""
+
+
+class TicketSpokenFor(Event, lane=LANE, key="ticket_id"):
+    """A reply that names the ticket has left."""
+
+    ticket_id: TicketId
+    conversation: ConversationRef
+    reply_id: ReplyId
+    by: AgentId
+    automatic: bool = False
+    speaks: SpeaksFor
+
+
+class TicketAwaited(Event, lane=LANE, key="name"):
+    """A conversation on hold waits for a ticket, linked or not."""
+
+    name: str
+    """`TKT-7`."""
+    conversation: ConversationRef
+
+
+class IssueAwaited(Event, lane=LANE, key="name"):
+    """A conversation on hold waits for an issue without a ticket between them."""
+
+    name: str
+    """`ISS-31`."""
+    conversation: ConversationRef

@@ -1,0 +1,172 @@
+"""What ticketing says of tickets and parts (`events.ticketing.>`).
+
+Nothing on this lane names an issue by more than `IssueRef`: readers that face customers may hear it.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from deskstream.contracts.facts import Resolution
+from deskstream.contracts.ids import AgentId, ContactId, ConversationId, IssueId, MessageId, PartId, ReplyId, TicketId
+from deskstream.contracts.linked import Asks, ConversationRef, Given, IssueRef, TicketStage
+from deskstream.contracts.message import Event
+from deskstream.contracts.work import PartFacts, Task, TicketFacts, TicketWait
+
+LANE = "events.ticketing"
+
+
+class PartEvent(Event, lane=LANE, key="part_id"):
+    part_id: PartId
+    after: PartFacts
+
+
+class PartSaved(PartEvent):
+    """Made, or some of its fields changed."""
+
+
+class PartMoved(PartEvent):
+    """To another parent; what is below it goes with it."""
+
+    before: PartId | None = None
+
+
+class PartDeleted(PartEvent):
+    pass
+
+
+class PartRestored(PartEvent):
+    pass
+
+
+class PartWeighed(PartEvent):
+    """A ticket was hung on this enhancement, or taken off it."""
+
+
+class TicketEvent(Event, lane=LANE, key="ticket_id"):
+    ticket_id: TicketId
+    stage_before: TicketStage | None = None
+    """None for the first event."""
+    after: TicketFacts
+
+
+class TicketOpened(TicketEvent):
+    text: str = ""
+    messages: tuple[MessageId, ...] = ()
+    """The conversation's messages that it was made from."""
+
+
+class TicketChanged(TicketEvent):
+    fields: tuple[str, ...]
+    """Which of its facts are others now."""
+
+
+class RequesterSwitched(TicketEvent):
+    before: ContactId | None = None
+
+
+class ConversationLinked(TicketEvent):
+    conversation: ConversationRef
+
+
+class ConversationUnlinked(TicketEvent):
+    conversation: ConversationRef
+    reason: str
+
+
+class IssueLinked(TicketEvent):
+    issue: IssueRef
+
+
+class IssueUnlinked(TicketEvent):
+    issue: IssueRef
+    reason: str
+
+
+class LinkedIssueChanged(TicketEvent):
+    """An issue of its went on; with the last one it waited for, the ticket is open again."""
+
+    issue: IssueRef
+    ended: bool = False
+    """Whether waiting for it is over."""
+
+
+class AgentAnswered(TicketEvent):
+    """An agent's public words for this ticket, by whichever way."""
+
+    reply_id: ReplyId | None = None
+    by: AgentId | None = None
+    asks: Asks | None = None
+    gives: tuple[Given, ...] = ()
+    conversation_id: ConversationId | None = None
+
+
+class AnswerSent(TicketEvent):
+    """The answer that was approved for all customers of an issue was handed to this ticket's conversations."""
+
+    issue_id: IssueId
+    by: AgentId
+
+
+class CustomerWrote(TicketEvent):
+    """`after.undecided` is set where an agent has to say whether it concerns this ticket."""
+
+    conversation_id: ConversationId | None = None
+    message_id: MessageId | None = None
+
+
+class TicketPutOnHold(TicketEvent):
+    reason: str = ""
+
+
+class TicketWaitEnded(TicketEvent):
+    """Ticked off or dropped by an agent; the last one ends the hold."""
+
+    wait: TicketWait
+    reason: str = ""
+
+
+class FollowUpSent(TicketEvent):
+    """The customer was reminded; `after.follow_ups` counts."""
+
+    counted: timedelta | None = None
+    """Where it went out late: the open time of silence that counts as passed now."""
+
+
+class CustomerEngineerTold(TicketEvent):
+    """Told that the customer is silent, asked for help, or tagged."""
+
+    engineer: AgentId | None = None
+    why: Literal["silent_after_answer", "silent_no_answer", "tagged"]
+
+
+class SolvingStopped(TicketEvent):
+    """It would have been solved by itself, but for these open tasks: its owner is told."""
+
+    tasks: tuple[Task, ...]
+
+
+class TicketTaskChanged(TicketEvent):
+    task: Task
+    how: Literal["added", "done", "dropped", "delegated", "reopened"]
+
+
+class TicketSolved(TicketEvent):
+    category: Resolution
+    despite_tasks: str | None = None
+    """Why it was solved although tasks born from it are open."""
+
+
+class TicketCanceled(TicketEvent):
+    reason: str
+
+
+class TicketClosed(TicketEvent):
+    pass
+
+
+class TicketDeleted(TicketEvent):
+    pass
+
+
+class TicketRestored(TicketEvent):
+    pass
