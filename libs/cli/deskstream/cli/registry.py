@@ -66,6 +66,7 @@ _ENTRIES: Final = (
     Entry("routing", "deskstream.cli.routing", "Agents and keyword rules: show them, apply a TOML file.", USE),
     Entry("tail", "deskstream.cli.tail.command", "Follow what happens, like a log: one line an event.", WATCH),
     Entry("doctor", "deskstream.cli.doctor.command", "Find what is wrong, and how to mend it.", WATCH),
+    Entry("reconcile", "deskstream.cli.reconcile.command", "Hold streams against journals; mend what differs.", WATCH),
     Entry("dead-letters", "deskstream.cli.letters.command", "Messages that keep failing: retry or drop them.", WATCH),
     Entry("bench", "deskstream.cli.bench.command", "Measure throughput and latency of the whole path.", BUILD),
     Entry(

@@ -19,7 +19,7 @@ from deskstream.contracts.definitions import (
     refer,
 )
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE
-from deskstream.contracts.journal import CommandRefused
+from deskstream.contracts.journal import CommandRefused, NumberLost
 from deskstream.contracts.message import Command, Event
 
 _ANY_SERVICE: Final = "{service}"
@@ -128,6 +128,7 @@ def _said_on(lane: str) -> Iterator[str]:
     yield from (event_name(kind) for kind in events().values() if lane == kind.LANE)
     if lane == subjects.events_lane(subjects.owner_of(lane)):
         yield event_name(CommandRefused)
+    yield event_name(NumberLost)
 
 
 def _operations(services: Sequence[ServiceDescription], channels: Schema) -> Iterator[tuple[str, Schema]]:

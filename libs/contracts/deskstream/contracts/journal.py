@@ -24,6 +24,21 @@ class CommandRefused(Event, key="command_id"):
         return f"{self.lane()}.{self.NAME}.{self.key()}"
 
 
+class NumberLost(Event, key="about"):
+    """A number in a lane was given, and what for is lost with the database that knew; said so that readers go on."""
+
+    said_on: str
+    """The lane."""
+    about: str
+    """Key of the object."""
+
+    def lane(self) -> str:
+        return self.said_on
+
+    def subject(self) -> str:
+        return f"{self.lane()}.{self.NAME}.{self.key()}"
+
+
 class OfLane(Command):
     """A question about one lane. The lane stands in the subject, so that the broker lets nobody ask for another one."""
 

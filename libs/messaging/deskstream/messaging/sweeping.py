@@ -11,6 +11,7 @@ import structlog
 
 from deskstream.contracts.journal import ReadJournal
 from deskstream.messaging import asked, journal, recovered, waiting
+from deskstream.messaging.declare import Tx
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.positions import read_now
 from deskstream.messaging.publishing import Publisher
@@ -104,13 +105,7 @@ class Sweeper:
 
     async def _publish_page(self) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval(_TRY_LOCK):
-                return 0
-            await connection.execute(_HANG, HOLDER_MAY_HANG)
-            owed = await journal.owed(connection, older_than=OWED_AFTER - self._offset, limit=OWED_LIMIT)
-            acknowledged = await self._publisher.publish_and_wait(owed) if owed else []
-            await journal.mark_published(connection, acknowledged)
-        return len(acknowledged)
+            return await publish_page(connection, self._publisher, older_than=OWED_AFTER - self._offset)
 
     async def retry_waiting(self) -> int:
         """Hands on what may go on now. Returns how many."""
@@ -150,3 +145,15 @@ class Sweeper:
             await connection.execute(_PARTITIONS)
             await asked.forget(connection, await read_now(connection, self._offset) - ANSWERS_KEPT)
             await recovered.forget(connection)
+
+
+async def publish_page(tx: Tx, publisher: Publisher, *, older_than: timedelta = OWED_AFTER) -> int:
+    """Publishes the oldest of what the broker owes an acknowledgement for; returns how many it acknowledged. One at a
+    time does this: in a transaction, at whose end the lock is free again."""
+    if not await tx.fetchval(_TRY_LOCK):
+        return 0
+    await tx.execute(_HANG, HOLDER_MAY_HANG)
+    owed = await journal.owed(tx, older_than=older_than, limit=OWED_LIMIT)
+    acknowledged = await publisher.publish_and_wait(owed) if owed else []
+    await journal.mark_published(tx, acknowledged)
+    return len(acknowledged)

@@ -148,16 +148,21 @@ async def _stream(manager: JetStreamManager, stream: Stream, replicas: int) -> C
     return Change(f"stream {stream.name}", "updated")
 
 
-async def _durable(manager: JetStreamManager, durable: Durable) -> Change:
-    what = f"durable {durable.reader} on {durable.stream}"
-    config = ConsumerConfig(
-        durable_name=durable.reader,
+def durable_config(reader: str) -> ConsumerConfig:
+    """How every durable is made."""
+    return ConsumerConfig(
+        durable_name=reader,
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT.total_seconds(),
         max_deliver=-1,
         max_ack_pending=MAX_ACK_PENDING,
     )
+
+
+async def _durable(manager: JetStreamManager, durable: Durable) -> Change:
+    what = f"durable {durable.reader} on {durable.stream}"
+    config = durable_config(durable.reader)
     try:
         known = (await manager.consumer_info(durable.stream, durable.reader)).config
     except NotFoundError:

@@ -1,0 +1,1 @@
+"""`deskstream reconcile`: streams and journals held against each other, and mended."""
