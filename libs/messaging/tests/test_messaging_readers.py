@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from deskstream.contracts import Command, Event
@@ -149,9 +150,12 @@ async def test_two_items_of_a_batch_that_collide_hold_up_nobody_else(database, n
         migrations=MIGRATIONS,
         says=("events.registry",),
     )
+    await prepare([registry], database, nats_url)
+    owner = await asyncpg.connect(database)
+    await owner.execute("CREATE TABLE registry.names (name text UNIQUE)")
+    await owner.close()
     async with desk([registry], database, nats_url) as services:
         service = services["registry"]
-        await service.pool.execute("CREATE TABLE names (name text UNIQUE)")
         asks = [Register(who=f"w{n}", name="same" if n < 2 else f"name{n}") for n in range(20)]
         answers = await asyncio.gather(*(service.call(ask) for ask in asks))
         assert sorted(answer.ok for answer in answers) == [False] + [True] * 19

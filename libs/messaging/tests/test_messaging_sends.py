@@ -56,6 +56,7 @@ def posting(post):
         migrations=MIGRATIONS,
         hears=("events.counting",),
         says=("inbound.post",),
+        calls=(Count,),
     )
 
 

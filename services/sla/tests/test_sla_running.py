@@ -24,6 +24,7 @@ TELLER = Declaration(
     build=lambda settings: Service(hears=()),
     migrations=files("deskstream.testkit.sample") / "migrations",
     says=(conversation.LANE,),
+    calls=(ExplainClocks,),
 )
 
 

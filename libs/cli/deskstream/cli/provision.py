@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from nats.js.manager import JetStreamManager
 from deskstream.cli import output, services
 from deskstream.cli.asking import connected
 from deskstream.cli.execution import carry_out
+from deskstream.cli.permissions.command import layout_of, write_permissions
 from deskstream.cli.place import find_place
 from deskstream.cli.problem import WRONG, Problem
 from deskstream.cli.waiting import Wait, waiting
@@ -19,11 +21,13 @@ from deskstream.messaging import Declaration
 from deskstream.messaging.connection import Reach
 from deskstream.messaging.topology import Change, provision, topology
 from deskstream.runtime.channels import adapters_elsewhere
-from deskstream.runtime.launch import reach_of
+from deskstream.runtime.privileges.broker import Production
+from deskstream.runtime.reach import reach_of
 
 app = typer.Typer()
 
 UNCHANGED = "unchanged"
+STORE = Production().store
 
 
 class _LookOnly(JetStreamManager):
@@ -77,17 +81,33 @@ def wanted(declarations: Sequence[Declaration]) -> Any:
 
 
 @app.command()
-def command(
+def command(  # noqa: PLR0913 - an argument for each option
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if something differs.")] = False,
     replicas: Annotated[int, typer.Option(min=1, max=5, help="Copies of each stream in a NATS cluster.")] = 1,
     wait: Wait = 0,
+    permissions: Annotated[
+        bool, typer.Option("--permissions", help="Write who may do what at NATS and PostgreSQL, as files.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for --permissions.")] = Path("permissions"),
+    host: Annotated[
+        list[str] | None, typer.Option(help="Name by which NATS is reached: it listens everywhere, with TLS.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="Where NATS sees OUT/nats, if elsewhere: /etc/nats.")] = None,
+    store: Annotated[str, typer.Option(help="Where NATS keeps the streams.")] = STORE,
     as_json: output.AsJson = False,
 ) -> None:
     """Make the streams and durables that the services need.
 
     They follow from what each service declares that it hears and says. Nothing is deleted and no reader loses its
     place, so this can be repeated; services may use what is here made, and change none of it.
+
+    With --permissions, instead, files are written from the same declarations: a configuration by which NATS lets
+    each service do what it needs and nothing else, PostgreSQL roles likewise, and a secret for each service, which
+    stays when this is repeated. It needs no server. Nothing secret is shown.
     """
+    if permissions:
+        write_permissions(layout_of(out, host or [], at, store), check=check, as_json=as_json)
+        return
     reach, installed = reach_of(find_place().servers), services.installed()
     changes = carry_out(waiting(wait, partial(provision_all, reach, installed, check=check, replicas=replicas)))
     differing = [change for change in changes if change.how != UNCHANGED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,21 +12,24 @@ import nats
 
 from deskstream.messaging import Declaration
 from deskstream.messaging.service import RunningService
-from deskstream.messaging.topology import provision, topology
+from deskstream.messaging.topology import completed, provision, topology
 from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.launch import running
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.schemas import schemas
 from deskstream.runtime.settings import RuntimeSettings
+from deskstream.testkit.identities import admit, employ
 
 
 async def prepare(declarations: Iterable[Declaration], database: str, nats_url: str) -> None:
-    """Schemas, streams and durables, as `deskstream migrate` and `deskstream provision` make them."""
+    """Schemas, roles, streams, durables, permissions: what `deskstream migrate` and `deskstream provision` make."""
     services = list(declarations)
     connection = await asyncpg.connect(database)
     for schema, sources in schemas(services).items():
         await migrate(connection, schema, sources)
+    await employ(connection, database, [service.name for service in services])
     await connection.close()
+    await asyncio.to_thread(admit, nats_url, completed([*services, *adapters_elsewhere()]))
     client = await nats.connect(nats_url)
     await provision(client, topology([*services, *adapters_elsewhere()]))
     await client.close()

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from deskstream.runtime.embedded.home import Home
-from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.pool import Pool, open_pool
 from deskstream.runtime.schemas import schemas
 from deskstream.testkit.databases import Template, importable_services, make_template, service_entry_points
+from deskstream.testkit.identities import forget_everybody, guarded
 from deskstream.testkit.shared_postgres import shared_postgres
 from deskstream.testkit.smtp_sink import SmtpSink
 from deskstream.testkit.streams import delete_streams, stream_names
@@ -67,15 +67,16 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("DESKSTREAM_TEST_NATS_URL"):
         yield url
         return
-    server = EmbeddedNats(Home(tmp_path_factory.mktemp("nats"), user=None))
-    yield server.start()
-    server.stop()
+    home = Home(tmp_path_factory.mktemp("nats"), user=None)
+    with guarded(home, tmp_path_factory.mktemp("credentials")) as url:
+        yield url
 
 
 @pytest.fixture
 def nats_url(nats_server: str) -> Iterator[str]:
     """The URL of a broker on which a test may make streams; they are gone afterwards."""
     before = stream_names(nats_server)
+    forget_everybody(nats_server)
     yield nats_server
     delete_streams(nats_server, but=before)
 

@@ -34,14 +34,14 @@ _GIB = 1024**3
 class EmbeddedNats:
     """One nats-server, its store under the home's folder. Starting and stopping are idempotent.
 
-    `authorization` is who is let in and what each may do, as `privileges.broker` makes it; without it everybody on this
+    `access` is who is let in and what each may do, as `privileges.broker` makes it; without it everybody on this
     machine may do anything.
     """
 
-    def __init__(self, home: Home, *, max_file_store: int = 8 * _GIB, authorization: Settings | None = None) -> None:
+    def __init__(self, home: Home, *, max_file_store: int = 8 * _GIB, access: Settings | None = None) -> None:
         self._home = home
         self._max_file_store = max_file_store
-        self._authorization = authorization
+        self._access = access
         self._memory = home.folder / "nats.json"
         self._log = home.folder / "nats.log"
 
@@ -71,9 +71,9 @@ class EmbeddedNats:
             running.stop(_STOP)
         raise EmbeddedServerError(f"nats-server does not start. It said:\n{last_lines(self._log)}")
 
-    def admit(self, authorization: Settings) -> None:
+    def admit(self, access: Settings) -> None:
         """Lets in whom this says and nobody else, from now on. Connections of those who are still let in stay."""
-        self._authorization = authorization
+        self._access = access
         self._up_to_date()
 
     def stop(self) -> None:
@@ -84,7 +84,7 @@ class EmbeddedNats:
     def _up_to_date(self) -> Running | None:
         """The server that runs, told of what has changed since it read its configuration."""
         running = self.running
-        if running is None or self._authorization is None:
+        if running is None or self._access is None:
             return running
         config = self._home.room("nats") / _CONFIG
         before = config.read_text() if config.exists() else ""
@@ -120,8 +120,7 @@ class EmbeddedNats:
                 "max_file_store": self._max_file_store,
             },
         }
-        if self._authorization is not None:
-            settings["authorization"] = self._authorization
+        settings |= self._access or {}
         # The server reads JSON as well as its own notation, and JSON quotes any path.
         config.write_text(json.dumps(settings, indent=2))
         self._home.give(config)

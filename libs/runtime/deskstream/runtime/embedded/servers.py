@@ -42,15 +42,15 @@ class EmbeddedServers:
     this process ends, however it ends, until `stop`. All methods raise EmbeddedServerError.
     """
 
-    def __init__(self, data: Path, *, authorization: Settings | None = None) -> None:
+    def __init__(self, data: Path, *, access: Settings | None = None) -> None:
         self._data = data
-        self._authorization = authorization
+        self._access = access
 
     def start(self) -> Addresses:
         """Start what does not run yet, and wait until both answer."""
         home = open_home(self._data)
         with home.locked():
-            nats, postgres = EmbeddedNats(home, authorization=self._authorization), EmbeddedPostgres(home)
+            nats, postgres = EmbeddedNats(home, access=self._access), EmbeddedPostgres(home)
             if not (nats.running or postgres.running):
                 home.install()
             postgres_url, nats_url = postgres.start(), nats.start()

@@ -41,9 +41,10 @@ class Production:
     tls: Tls | None = None
 
 
-def authorization(users: Sequence[Permissions], keys: Mapping[str, str]) -> Settings:
-    """The `authorization` block: `keys` says the public key of each user."""
-    return {"users": [{"nkey": keys[user.user], "permissions": _permissions(user)} for user in users]}
+def access(users: Sequence[Permissions], keys: Mapping[str, str]) -> Settings:
+    """Who is let in, and what each may do: `keys` says the public key of each user."""
+    admitted = [{"nkey": keys[user.user], "permissions": _permissions(user)} for user in users]
+    return {"authorization": {"users": admitted}}
 
 
 def variable_of(user: str) -> str:
@@ -76,7 +77,7 @@ def production(users: Sequence[Permissions], given: Production) -> str:
         settings["tls"] = {
             "cert_file": tls.certificate, "key_file": tls.key, "ca_file": tls.authority, "verify": True, "timeout": 5,
         }  # fmt: skip
-    settings["authorization"] = authorization(users, {user.user: f"${variable_of(user.user)}" for user in users})
+    settings |= access(users, {user.user: f"${variable_of(user.user)}" for user in users})
     return f"{_HEAD}\ninclude keys.conf\n\n{_notation(settings)}"
 
 

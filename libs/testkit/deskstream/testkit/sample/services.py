@@ -148,4 +148,5 @@ SUMMING = Declaration(
     migrations=MIGRATIONS,
     hears=("events.counting",),
     says=("events.summing",),
+    calls=(Count,),
 )

@@ -1,0 +1,1 @@
+"""`deskstream provision --permissions`: the files by which both servers know who may do what."""

@@ -1,0 +1,100 @@
+"""Who is who on a test's servers: each service is itself and may do what it needs; the test may do anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from deskstream.messaging import Declaration
+from deskstream.messaging.permissions import permissions
+from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.nats import EmbeddedNats
+from deskstream.runtime.privileges.broker import Settings, access
+from deskstream.runtime.privileges.credentials import Credentials
+from deskstream.runtime.privileges.grants import grants
+from deskstream.runtime.privileges.keys import make_seed, write_secret
+from deskstream.runtime.privileges.roles import make_roles
+
+VARIABLE: Final = "DESKSTREAM_CREDENTIALS"
+"""By which services find the folder, those in processes of their own, too."""
+
+OBSERVER: Final = "observer"
+
+
+@dataclass
+class _Door:
+    """A broker of ours, and whom it lets in."""
+
+    server: EmbeddedNats
+    admitted: dict[str, Declaration] = field(default_factory=dict)
+
+
+_DOORS: Final[dict[str, _Door]] = {}
+
+
+@contextmanager
+def guarded(home: Home, folder: Path) -> Iterator[str]:
+    """The URL of a broker that lets services in as they are declared, and whoever shows no seed as the observer."""
+    os.environ[VARIABLE] = str(folder)
+    server = EmbeddedNats(home, access=_access((), Credentials(folder)))
+    url = server.start()
+    _DOORS[url] = _Door(server)
+    try:
+        yield url
+    finally:
+        del _DOORS[url]
+        os.environ.pop(VARIABLE, None)
+        server.stop()
+
+
+def forget_everybody(nats_url: str) -> None:
+    """The next test begins: whoever is admitted then is admitted alone."""
+    if door := _DOORS.get(nats_url):
+        door.admitted.clear()
+
+
+def admit(nats_url: str, services: Iterable[Declaration]) -> None:
+    """Gives these services what they declare, beside those that this test has admitted already.
+
+    On a broker that is not ours only the seeds are made: services show them, and it does not ask.
+    """
+    if (folder := os.environ.get(VARIABLE)) is None:
+        return
+    named = {service.name: service for service in services}
+    for name in named:
+        make_seed(Credentials(Path(folder)), name)
+    if door := _DOORS.get(nats_url):
+        door.admitted |= named
+        door.server.admit(_access(tuple(door.admitted.values()), Credentials(Path(folder))))
+
+
+async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, services: Sequence[str]) -> None:
+    """Roles for these services, and what each may do with the tables that are there now."""
+    passwords = {name: _password(database, name) for name in services}
+    await make_roles(connection, passwords)
+    await grants(connection, services)
+    if folder := os.environ.get(VARIABLE):
+        for name, password in passwords.items():
+            path = Credentials(Path(folder)).password_file(name)
+            if not path.exists():
+                write_secret(path, password)
+
+
+def _access(services: Sequence[Declaration], credentials: Credentials) -> Settings:
+    users = permissions(services)
+    settings = access(users, {user.user: make_seed(credentials, user.user) for user in users})
+    settings["authorization"]["users"].append({"user": OBSERVER, "password": "nobody needs to know it"})
+    return settings | {"no_auth_user": OBSERVER}
+
+
+def _password(database: str, user: str) -> str:
+    """The same in every process that tests on this server: roles are the server's."""
+    return sha256(f"{urlsplit(database).password}/{user}".encode()).hexdigest()
