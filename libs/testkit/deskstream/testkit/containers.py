@@ -33,7 +33,7 @@ def postgres_server() -> Iterator[str]:
     with container as server:
         host, port = server.get_container_host_ip(), server.get_exposed_port(5432)
         url = f"postgresql://postgres:of-the-tests@{host}:{port}/postgres"
-        look: Callable[[], Awaitable[bool]] = partial(_answers, url)
+        look: Callable[[], Awaitable[bool] | bool] = partial(_answers, url)
         asyncio.run(eventually(look, within=READY_WITHIN_S, what="PostgreSQL's answer"))
         yield url
 
