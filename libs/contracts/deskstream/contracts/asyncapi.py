@@ -19,7 +19,7 @@ from deskstream.contracts.definitions import (
     refer,
 )
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE
-from deskstream.contracts.journal import CommandRefused, NumberLost
+from deskstream.contracts.journal import CommandRefused, NumberLost, OfLane
 from deskstream.contracts.message import Command, Event
 
 _ANY_SERVICE: Final = "{service}"
@@ -96,7 +96,9 @@ def _channels(services: Sequence[ServiceDescription]) -> Iterator[tuple[str, Sch
     for subject, kind in commands().items():
         yield subject, _channel(subject, [_name_of(kind)], _first_line(kind))
     for kind in EVERY_SERVICE_ANSWERS:
-        subject = subjects.command(_ANY_SERVICE, kind.NAME)
+        of_a_lane = issubclass(kind, OfLane)
+        subject = (subjects.question(_ANY_SERVICE, kind.NAME, "{lane}") if of_a_lane
+                   else subjects.command(_ANY_SERVICE, kind.NAME))  # fmt: skip
         yield f"{subjects.COMMANDS}.{kind.NAME}", _channel(subject, [_name_of(kind)], _first_line(kind))
     yield ANSWERED, _channel(None, [ANSWERED], "The inbox of whoever asked.")
 
@@ -118,6 +120,7 @@ _PARAMETERS: Final = {
     "key": "The id of the object that the event is about: what orders it.",
     "conversation_id": "The conversation that the reply belongs to.",
     "service": "Any service.",
+    "lane": "One of its lanes, two tokens: events.crm.",
 }
 
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 import deskstream.contracts as package
 from deskstream.contracts.catalogue import commands, events
+from deskstream.contracts.health import ReadHealth
 from deskstream.contracts.inbound import DeliveryReported, InboundMessage
 from deskstream.contracts.journal import ReadHeads, ReadJournal
 from deskstream.contracts.message import Answered, Command, Contract, Event, snake_case
@@ -26,7 +27,7 @@ ENVELOPE: Final = "envelope"
 ANSWERED: Final = "answered"
 OUTBOUND: Final = "outbound"
 ACCEPTED: Final = MessageAccepted.NAME
-EVERY_SERVICE_ANSWERS: Final[tuple[type[Command], ...]] = (ReadJournal, ReadHeads)
+EVERY_SERVICE_ANSWERS: Final[tuple[type[Command], ...]] = (ReadJournal, ReadHeads, ReadHealth)
 INBOUND: Final = ("inbound/message", "inbound/delivery")
 
 _UUID: Final = {"type": "string", "format": "uuid"}

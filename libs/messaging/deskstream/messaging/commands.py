@@ -1,6 +1,7 @@
 """Commands over NATS: received by FastStream, run in the service's batches, answered after commit; and asked."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -14,6 +15,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from pydantic import ValidationError
 
 from deskstream.contracts import Answered, Command, Problem, Refused, subjects
+from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.contracts.journal import OfLane, ReadHeads, ReadJournal
 from deskstream.messaging import journal
 from deskstream.messaging.fates import is_transient
@@ -42,11 +44,13 @@ class CommandDesk:
         self._pool = pool
         self.held_back = False
         """Whether the journal may be read, and nothing else be done."""
+        self.read_health: Callable[[], Awaitable[HealthRead]] = _unknown
 
     def subscribe(self, broker: NatsBroker) -> None:
         """One subscriber a command, in the service's queue group; and the two that read the journal."""
         service = self._wiring.service
         subscribed = {name: subjects.command(service, name) for name in self._wiring.commands}
+        subscribed[ReadHealth.NAME] = subjects.command(service, ReadHealth.NAME)
         subscribed |= {kind.NAME: subjects.question(service, kind.NAME, "*.*") for kind in (ReadJournal, ReadHeads)}
         for name, subject in subscribed.items():
             broker.subscriber(subject, queue=service, max_workers=WORKERS, title=name)(self._receive)
@@ -72,6 +76,8 @@ class CommandDesk:
             return _refused("internal_error", "This failed on our side; it is logged. Try again later.")
 
     async def _answer(self, name: str, lane: str, message: NatsMessage) -> str:
+        if name == ReadHealth.NAME:
+            return Answered(ok=True, result=(await self.read_health()).model_dump()).model_dump_json()
         if name == ReadJournal.NAME:
             return await self._read(_about(lane, ReadJournal.model_validate_json(message.body)))
         if name == ReadHeads.NAME:
@@ -146,6 +152,10 @@ async def call(
             await asyncio.sleep(0.05)
         except NatsTimeoutError:
             raise TimeoutError(f"{subject} was not answered within {within:g} s") from None
+
+
+async def _unknown() -> HealthRead:
+    return HealthRead(problem="still starting")
 
 
 def _about(lane: str, asked: Asked) -> Asked:

@@ -9,11 +9,13 @@ from typing import Any
 import asyncpg
 import structlog
 from faststream import FastStream
+from nats.errors import ConnectionReconnectingError
 
 from deskstream.contracts import Answered, Command, subjects
+from deskstream.contracts.health import HealthRead
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands, journal
-from deskstream.messaging.backlog import Backlog, backlog_of, lags_of
+from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, told
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject
 from deskstream.messaging.declare import Declaration, Figure, Service
@@ -61,6 +63,7 @@ class RunningService:
         batch = Batch(self._wiring, points, clock_offset, tracer, recovered)
         self.runner = Runner(batch, pool, self.publisher, points)
         self._desk = commands.CommandDesk(self._wiring, self.runner, pool)
+        self._desk.read_health = self._read_health
         self._wish = Wish()
         self._readiness = Readiness(declaration, pool, lambda: client_of(self.broker))
         self._wish.complained = self._readiness.heard
@@ -139,27 +142,40 @@ class RunningService:
             await self.publisher.room(1)
             await self._write_last_marks()
         self._wish.to_stop = True
-        await self.app.stop()
+        try:
+            await self.app.stop()
+        except ConnectionReconnectingError:
+            # There is no broker to say goodbye to.
+            await client_of(self.broker).close()
 
     async def problem(self) -> str | None:
         """What keeps this service from being ready: a write, a publish and its own backlog must be fine."""
         return self._guard.problem() or await self._readiness.problem()
 
-    async def backlog(self) -> Backlog:
-        """What waits in this service's tables."""
+    async def _read_health(self) -> HealthRead:
+        handled = dict[str, dict[str, int]]()
+        for (lane, fate), count in self.figures.handled.items():
+            handled.setdefault(lane, {})[fate] = count
+        return HealthRead(problem=await self.problem(), handled=handled)
+
+    async def look(self) -> Look:
+        """What waits for it, and what it counts itself."""
+        within = PROBE_WITHIN_S
+        return Look(
+            backlog=await told(self._backlog(), within),
+            lags=await told(lags_of(client_of(self.broker), self.declaration), within),
+            own=await told(self._own_figures(), within),
+        )
+
+    async def _backlog(self) -> Backlog:
         async with self.pool.acquire(timeout=PROBE_WITHIN_S) as tx:
             return await backlog_of(tx, self._clock_offset)
 
-    async def own_figures(self) -> Sequence[Figure]:
-        """What this service itself wants to have counted."""
+    async def _own_figures(self) -> Sequence[Figure]:
         if self._service.figures is None:
             return ()
         async with self.pool.acquire(timeout=PROBE_WITHIN_S) as tx:
             return await self._service.figures(tx)
-
-    async def lags(self) -> dict[str, int]:
-        """How many messages it is behind, by lane."""
-        return await lags_of(client_of(self.broker), self.declaration)
 
     @property
     def figures(self) -> Figures:
