@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deskstream.gateway.api import commands, lists, pages, stream
+from deskstream.gateway.api import attachments, commands, lists, pages, stream
 from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.documents import schemas_of
 from deskstream.gateway.api.problems import MEDIA_TYPE, ProblemDetails, add_problems
@@ -52,7 +52,7 @@ def application(here: Context) -> FastAPI:
     app.add_middleware(Headers)
     add_problems(app)
     app.add_api_route("/api/health", health, methods=["GET"], summary="Whether this process can answer")
-    for router in (lists.router, pages.router, commands.router, stream.router):
+    for router in (lists.router, pages.router, commands.router, attachments.router, stream.router):
         app.include_router(router)
     app.openapi = cache(lambda: _openapi(app))  # type: ignore[method-assign]
     return app
