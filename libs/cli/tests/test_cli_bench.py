@@ -1,18 +1,23 @@
 import asyncio
 import os
+from collections import Counter
 
 import pytest
 
+from deskstream.cli.bench.counts import Counts
 from deskstream.cli.bench.load import Mix
-from deskstream.cli.bench.pipeline import GROUPS, Plan, _ratio, bench_pipeline
+from deskstream.cli.bench.pipeline import Plan, _ratio, bench_pipeline
 from deskstream.cli.bench.raw import Raw
+from deskstream.cli.bench.running import TWO_PROCESSES, one_each
+from deskstream.cli.bench.shares import shares
 from deskstream.cli.bench.usage import Usage, usage_of
 from deskstream.cli.bench.watch import percentile
 from deskstream.contracts.inbound import InboundMessage
 
 FIGURES = {
     "inbound_per_s", "cpu_ms_per_message", "cpu_ms_by_process", "ratio_to_raw", "handlings_per_message",
-    "events_per_message", "p50_ms", "p99_ms", "half_p50_ms", "half_p99_ms", "memory_mb", "cores", "raw",
+    "events_per_message", "p50_ms", "p99_ms", "half_p50_ms", "half_p99_ms", "memory_mb", "made_of",
+    "rest_cpu_ms_per_message", "half_cpu_ms_per_message", "cores", "raw",
 }  # fmt: skip
 
 
@@ -48,6 +53,32 @@ def test_usage_is_the_difference_by_name_and_in_sum():
     assert used.ms_per(0) == {"nats": 500.0, "postgres": 2000.0, "late": 250.0}
 
 
+def test_a_message_is_made_of_what_each_service_and_server_spent():
+    used = Usage({"nats": 0.2, "postgres": 1.0, "crm": 0.5, "channel_email": 0.1})
+    counts = Counts(Counter({"crm": 2000, "channel_email": 1}), events=3000)
+    assert shares(used, Usage({"crm": 0.4, "channel_email": 0.0}), counts, 1000) == [
+        {
+            "who": "crm", "ms_per_message": 0.9, "handlings_per_message": 2.0, "python_us_per_handling": 250,
+            "database_us_per_handling": 200,
+        },
+        {"who": "channel_email", "ms_per_message": 0.1},
+        {"who": "nats", "ms_per_message": 0.2},
+        {"who": "postgres, beside the sessions", "ms_per_message": 0.6},
+    ]  # fmt: skip
+
+
+def test_counts_are_the_difference_by_reader():
+    before, after = Counts(Counter({"crm": 5}), 10), Counts(Counter({"crm": 8, "sla": 2}), 14)
+    assert after.since(before) == Counts(Counter({"crm": 3, "sla": 2}), 4)
+    assert after.since(before).all_handlings == 5
+
+
+def test_each_service_apart_is_every_service_once():
+    assert sorted(name for group in one_each() for name in group) == sorted(
+        name for group in TWO_PROCESSES for name in group
+    )
+
+
 def test_usage_counts_a_process_that_runs():
     before = usage_of({"me": os.getpid()})
     sum(n * n for n in range(2_000_000))
@@ -71,12 +102,12 @@ def test_the_mix_is_one_fifth_new_conversations_and_the_same_for_the_same_seed()
 @pytest.mark.slow
 def test_the_pipeline_is_measured_on_real_servers():
     told: list[str] = []
-    figures = asyncio.run(bench_pipeline(Plan(seconds=2, calm_seconds=1), told.append))
+    figures = asyncio.run(bench_pipeline(Plan(seconds=2, calm_seconds=1, apart_seconds=1), told.append))
     assert set(figures) >= FIGURES
     assert figures["messages"] > 0
     assert figures["inbound_per_s"] == pytest.approx(figures["messages"] / figures["seconds"], rel=0.1)
     assert 0 < figures["p50_ms"] <= figures["p99_ms"]
-    assert set(figures["cpu_ms_by_process"]) == {"nats", "postgres", *("+".join(names) for names in GROUPS)}
+    assert set(figures["cpu_ms_by_process"]) == {"nats", "postgres", *("+".join(names) for names in TWO_PROCESSES)}
     assert sum(figures["cpu_ms_by_process"].values()) == pytest.approx(figures["cpu_ms_per_message"], abs=0.01)
     assert figures["raw"].keys() == {
         "publish_per_s", "publish_us", "pull_per_s", "pull_us", "insert_per_s", "insert_us", "codec_us",
@@ -84,3 +115,6 @@ def test_the_pipeline_is_measured_on_real_servers():
     assert min(figures["raw"].values()) > 0
     assert figures["ratio_to_raw"] > 0
     assert any("full speed" in line for line in told)
+    parts = {row["who"]: row for row in figures["made_of"]}
+    assert {name for group in TWO_PROCESSES for name in group} < parts.keys()
+    assert parts["crm"]["python_us_per_handling"] > parts["crm"]["database_us_per_handling"] > 0

@@ -68,7 +68,7 @@ class Generator:
 
     def __init__(self, client: Client, mix: Mix) -> None:
         self._client = client
-        self._mix = mix
+        self.mix = mix
         self._inbox = client.new_inbox()
         self._subject = subjects.inbound("email", "support")
         self.acknowledged = 0
@@ -91,7 +91,7 @@ class Generator:
             self._moved.clear()
             await self._moved.wait()
         self.sent += 1
-        await self._client.publish(self._subject, self._mix.next(), reply=self._inbox)
+        await self._client.publish(self._subject, self.mix.next(), reply=self._inbox)
 
     async def send_at(self, rate: float, seconds: float, sent_at: dict[int, float]) -> None:
         """Evenly, `rate` a second; notes number -> time of publishing (monotonic clock)."""
@@ -100,7 +100,7 @@ class Generator:
             pause = started + number / rate - time.monotonic()
             if pause > 0:
                 await asyncio.sleep(pause)
-            sent_at[self._mix.made + 1] = time.monotonic()
+            sent_at[self.mix.made + 1] = time.monotonic()
             await self.send()
 
 

@@ -33,6 +33,14 @@ def usage_of(trees: Mapping[str, int]) -> Usage:
     return Usage({name: _tree(pid) for name, pid in trees.items()})
 
 
+def seconds_of(pid: int) -> float:
+    """CPU seconds of one process; none when it has ended."""
+    try:
+        return _one(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
 def _tree(pid: int) -> float:
     root = psutil.Process(pid)
     return sum(_one(process) for process in [root, *root.children(recursive=True)])

@@ -23,6 +23,8 @@ ORDER BY id
 """
 
 POLL_S = 0.002
+BUSY_POLL_S = 0.02
+"""Under load looking must not take the place of what is looked at."""
 
 
 class View:
@@ -33,6 +35,14 @@ class View:
         self._one_at_a_time = asyncio.Lock()
         self._last = 0
         self.visible = 0
+
+    @classmethod
+    async def from_here(cls, connection: asyncpg.Connection[asyncpg.Record]) -> View:
+        """A view that counts only what becomes visible from now on."""
+        view = cls(connection)
+        await view.look()
+        view.visible = 0
+        return view
 
     async def look(self) -> int:
         """Counts what became visible since the last look; returns all so far."""
@@ -51,8 +61,10 @@ class View:
                 raise TimeoutError(f"only {self.visible} of {count} messages became visible within {within:g} s")
             await asyncio.sleep(0.02)
 
-    async def delays(self, sent_at: Mapping[int, float], done: asyncio.Event, within: float) -> list[float]:
-        """Milliseconds from publishing to visible of each message, looking every 2 ms until all are there."""
+    async def delays(
+        self, sent_at: Mapping[int, float], done: asyncio.Event, *, every: float, within: float
+    ) -> list[float]:
+        """Milliseconds from publishing to visible of each message; looks every so many seconds until all are there."""
         delays: list[float] = []
         deadline = time.monotonic() + within
         while not (done.is_set() and len(delays) >= len(sent_at)):
@@ -66,7 +78,7 @@ class View:
                     delays.append((now - started) * 1000)
             if now > deadline:
                 raise TimeoutError(f"only {len(delays)} of {len(sent_at)} messages became visible")
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(every)
         return delays
 
 

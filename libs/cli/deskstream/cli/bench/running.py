@@ -1,0 +1,114 @@
+"""The desk that is measured: its services in processes of their own, with accounts, agents and a rule."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from nats.aio.client import Client
+
+from deskstream.cli.bench.load import connect
+from deskstream.cli.environment import environment_of_its_own
+from deskstream.contracts.crm import SaveAccount
+from deskstream.contracts.ids import AgentId, TeamId
+from deskstream.contracts.routing import Availability, SaveAgent, SaveRule
+from deskstream.messaging import commands
+from deskstream.messaging.topology import provision, topology
+from deskstream.runtime.embedded.servers import Addresses
+from deskstream.runtime.migrations import migrate
+from deskstream.runtime.schemas import installed_services, schemas
+
+Groups = Sequence[Sequence[str]]
+
+TWO_PROCESSES: Groups = (
+    ("ingest", "crm", "conversation"),
+    ("routing", "sla", "gateway", "channel_email"),
+)
+"""The two processes of the figure's definition."""
+
+
+def one_each() -> Groups:
+    """Every service in a process of its own."""
+    return [(name,) for group in TWO_PROCESSES for name in group]
+
+
+@dataclass
+class Bench:
+    """Everything that runs for one measurement."""
+
+    addresses: Addresses
+    servers: dict[str, int]
+    services: dict[str, int]
+    client: Client
+    database: asyncpg.Connection[asyncpg.Record]
+
+    @property
+    def trees(self) -> dict[str, int]:
+        return {**self.servers, **self.services}
+
+
+@asynccontextmanager
+async def running(
+    addresses: Addresses, servers: dict[str, int], groups: Groups = TWO_PROCESSES
+) -> AsyncIterator[Bench]:
+    """The services of each group in a process of their own, on servers that run."""
+    database = await asyncpg.connect(addresses.postgres_url)
+    client = await connect(addresses.nats_url)
+    installed = installed_services()
+    for schema, sources in schemas(installed.values()).items():
+        await migrate(database, schema, sources)
+    await provision(client, topology(list(installed.values())))
+    with _processes(addresses, groups) as services:
+        yield Bench(addresses, servers, services, client, database)
+    await client.close()
+    await database.close()
+
+
+@contextmanager
+def _processes(addresses: Addresses, groups: Groups) -> Iterator[dict[str, int]]:
+    told = {
+        "DESKSTREAM_NATS_URL": addresses.nats_url,
+        "DESKSTREAM_POSTGRES_URL": addresses.postgres_url,
+        "DESKSTREAM_THREAD_SECRET": "bench-thread-secret-of-no-value",
+        "DESKSTREAM_GATEWAY_TOKEN": "bench-token-of-no-value-0123456789",
+        "DESKSTREAM_GATEWAY_LISTEN": "127.0.0.1:0",
+        "DESKSTREAM_EMAIL_LISTEN": "127.0.0.1:0",
+        "DESKSTREAM_LOG_LEVEL": "warning",
+    }
+    environment = environment_of_its_own(told)
+    started = {
+        "+".join(names): subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment)
+        for names in groups
+    }
+    try:
+        yield {name: process.pid for name, process in started.items()}
+    finally:
+        for process in started.values():
+            process.send_signal(signal.SIGTERM)
+        for process in started.values():
+            process.wait(timeout=30)
+
+
+async def furnish(bench: Bench) -> None:
+    """Accounts, agents and a rule as a desk has them."""
+    asks: Sequence[Any] = [
+        *(SaveAccount(name=f"Organisation {n}", domains=(f"org{n}.example",)) for n in range(200)),
+        *(
+            SaveAgent(
+                agent=AgentId(f"agent{n}"), name=f"Agent {n}", team=TeamId("support"), capacity=10_000,
+                availability=Availability.AVAILABLE,
+            )
+            for n in range(20)
+        ),
+        SaveRule(name="Invoices", words=("invoice",), owner=AgentId("agent3")),
+    ]  # fmt: skip
+    for ask in asks:
+        answer = await commands.call(bench.client, ask, within=30.0)
+        if not answer.ok:
+            raise RuntimeError(f"{ask!r} was refused: {answer.error}")
