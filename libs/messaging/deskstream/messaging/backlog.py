@@ -64,7 +64,7 @@ async def told(asked: Awaitable[Told], within: float) -> Told | None:
     try:
         async with asyncio.timeout(within):
             return await asked
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, NatsError):
         return None
 
 

@@ -121,6 +121,6 @@ async def _asked(probe: Callable[[], Awaitable[None]]) -> str | None:
         return str(no)
     except TimeoutError:
         return f"no answer within {PROBE_WITHIN_S:g} s"
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, NatsError) as error:
         return f"{type(error).__name__}: {error}"
     return None
