@@ -17,6 +17,7 @@ from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.frames import publish_frame, write
 from deskstream.messaging.item import Said
 from deskstream.messaging.trace_context import HEADER
+from deskstream.messaging.turn import Moment, Turn
 
 DEADLINE_S: Final = 5.0
 """After this long without an acknowledgement the sweeper sends it again."""
@@ -39,6 +40,7 @@ class Publisher:
         self._marks: list[int] = []
         self._marks_since = 0.0
         self._changed = asyncio.Event()
+        self.turn = Turn()
         self.acknowledged = 0
         self.refused = 0
         self.postponed = 0
@@ -49,13 +51,16 @@ class Publisher:
         self._inbox = client.new_inbox()
         await client.subscribe(f"{self._inbox}.*", cb=self._acknowledged)
 
-    async def publish(self, said: Iterable[Said]) -> None:
-        """Sends without waiting for acknowledgements; what cannot be sent is left to the sweeper."""
+    async def publish(self, said: Iterable[Said], *, owed: bool = False) -> None:
+        """Sends without waiting for acknowledgements; what cannot be sent, or not in its turn, is left to the sweeper,
+        which says that these are owed."""
         assert self._client is not None
         deadline = monotonic() + DEADLINE_S
         frames, tokens = list[bytes](), list[str]()
         for row in said:
             self._points.reach("during_publish")
+            if not (row.sequence or owed or self.turn.has_come(self._client)):
+                continue
             body = row.body.encode()
             if len(body) > self._client.max_payload:
                 log.error("publish_impossible", subject=row.subject, bytes=len(body), limit=self._client.max_payload)
@@ -74,6 +79,7 @@ class Publisher:
         except NatsError as error:
             for token in tokens:
                 self._owed.pop(token, None)
+            self.turn.lost()
             self.postponed += len(tokens)
             log.warning("publish_postponed", count=len(tokens), reason=repr(error))
 
@@ -91,6 +97,16 @@ class Publisher:
                 self._marks_since = monotonic()
             self._marks.append(owed[0])
         self._changed.set()
+
+    def behind(self) -> Moment | None:
+        """Since when unnumbered rows wait for what is owed; None when they do not."""
+        assert self._client is not None
+        return self.turn.moment(self._client) if self.turn.waits(self._client) else None
+
+    def caught_up(self, since: Moment) -> None:
+        """The database owed nothing to the broker after that moment."""
+        assert self._client is not None
+        self.turn.nothing_was_owed(since, self._client)
 
     def take_marks(self, *, older_than: float = 0.0) -> list[int]:
         """Journal ids that were acknowledged; whoever takes them writes them down or gives them back."""
@@ -113,7 +129,7 @@ class Publisher:
     async def publish_and_wait(self, said: Sequence[Said]) -> list[int]:
         """Publishes and waits for these acknowledgements only, not longer than their deadline. Returns the ids of those
         that came; the marks of others stay where they are."""
-        await self.publish(said)
+        await self.publish(said, owed=True)
         wanted = {row.id for row in said}
         deadline = monotonic() + DEADLINE_S
         while wanted & {owed for owed, _ in self._owed.values()} and monotonic() < deadline:

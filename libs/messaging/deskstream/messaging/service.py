@@ -32,6 +32,7 @@ from deskstream.messaging.sending import Sender
 from deskstream.messaging.standby import Standby
 from deskstream.messaging.sweeping import Sweeper
 from deskstream.messaging.tracing import Tracer
+from deskstream.messaging.turn import Turn
 from deskstream.messaging.waking import Waker
 from deskstream.messaging.wiring import wiring_of
 
@@ -59,6 +60,7 @@ class RunningService:
         self._wiring = wiring_of(declaration, tuple(service.hears), tuple(service.answers))
         points = self._points = FailPoints(self.name)
         self.publisher = Publisher(points)
+        self.publisher.turn = Turn(needed=any(lane.startswith(subjects.INBOUND) for lane in declaration.says))
         recovered = Recovered()
         batch = Batch(self._wiring, points, clock_offset, tracer, recovered)
         self.runner = Runner(batch, pool, self.publisher, points)

@@ -94,18 +94,22 @@ class Sweeper:
         """Publishes again, in order, what nobody acknowledged: after a crash, or when the broker was away. Returns how
         many; goes on while there is more, but not so long that what else there is to sweep would suffer."""
         total, until = 0, monotonic() + SWEEP_EVERY_S
-        while page := await self._publish_page():
+        behind = self._publisher.behind() is not None
+        while page := await self._publish_page(at_once=behind):
             total += page
             if page < OWED_LIMIT or monotonic() > until:
                 break
+        if (since := self._publisher.behind()) and not await self._pool.fetchval(_LEFT):
+            self._publisher.caught_up(since)
         if total and monotonic() - self._told > TELL_EVERY_S:
             self._told = monotonic()
             log.info("published_again", count=total, left=await self._pool.fetchval(_LEFT))
         return total
 
-    async def _publish_page(self) -> int:
+    async def _publish_page(self, *, at_once: bool = False) -> int:
+        patience = timedelta() if at_once else OWED_AFTER
         async with self._pool.acquire() as connection, connection.transaction():
-            return await publish_page(connection, self._publisher, older_than=OWED_AFTER - self._offset)
+            return await publish_page(connection, self._publisher, older_than=patience - self._offset)
 
     async def retry_waiting(self) -> int:
         """Hands on what may go on now. Returns how many."""
