@@ -14,6 +14,8 @@ from deskstream.channel_email.app import SERVICE
 from deskstream.contracts.inbound import DeliveryReported, InboundMessage, read_inbound
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Aggregate, Answer, Declaration, Service
+from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
 from services.channel_email.tests.given import CONVERSATION, OUR_ID, REPLY, SECRET, reply, sample
@@ -96,6 +98,54 @@ async def test_p2_one_mail_over_many_connections_is_one_message(database, nats_u
 
     assert answers == [250] * 12
     assert len(said) == 1
+
+
+@pytest.fixture
+def own_broker(tmp_path):
+    """A broker of this test's own, stopped whatever happens."""
+    (tmp_path / "broker").mkdir()
+    broker = EmbeddedNats(Home(tmp_path / "broker", user=None))
+    yield broker
+    broker.stop()
+
+
+async def titles_on_the_stream(nats_url):
+    """In the stream's order; what was published once more after an outage counts once."""
+    client = await nats.connect(nats_url)
+    try:
+        stream = client.jetstream()
+        last = (await stream.stream_info("INBOUND")).state.last_seq
+        stored = [await stream.get_msg("INBOUND", sequence) for sequence in range(1, last + 1)]
+        return list(dict.fromkeys(read_inbound(message.data or b"").title for message in stored))
+    finally:
+        await client.close()
+
+
+@pytest.mark.slow
+async def test_p3_what_was_taken_without_a_broker_goes_out_before_what_came_later(database, own_broker, port):
+    url, brought = own_broker.start(), []
+
+    async def bring_one(client):
+        number = len(brought)
+        raw = b"From: a@b.example\r\nMessage-ID: <%d@b.example>\r\nSubject: %d\r\n\r\nhi\r\n" % (number, number)
+        assert (await bring(client, raw))[0] == 250
+        brought.append(str(number))
+
+    async with desk([CONVERSATIONS, SERVICE], database, url), connected(port) as client:
+        await bring_one(client)
+        await eventually(lambda: on_the_stream(url, 1))
+        await asyncio.to_thread(own_broker.stop)
+        await bring_one(client)
+        await bring_one(client)
+        await asyncio.to_thread(own_broker.start)
+
+        async def later_ones_are_out():
+            await bring_one(client)
+            return len(await titles_on_the_stream(url)) > 3
+
+        await eventually(later_ones_are_out, within=20)
+        await eventually(lambda: on_the_stream(url, len(brought)), within=20)
+        assert await titles_on_the_stream(url) == brought
 
 
 async def test_c17_a_reply_leaves_is_reported_and_comes_back(database, nats_url, port, tmp_path):
