@@ -123,3 +123,27 @@ async def test_p6_what_waited_after_a_try_is_counted_before_it_is_tried_again(da
         await runner.handle([brought_back("a", 2)])
         await runner.handle([brought_back("a", 2, delivered=5)])
         assert await pool.fetchval("SELECT tries FROM waiting WHERE key = 'a'") == 2
+
+
+READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'waiting'"
+
+QUEUE = """
+INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, next_at, since)
+SELECT 'events.counting', 'a', n, gen_random_uuid(), 'events.counting.counted.a', 'counted', '{}',
+       CASE WHEN n = 1 THEN 'dead' ELSE 'behind' END, now(), now()
+FROM generate_series(1, 1000) AS n
+"""
+
+
+async def test_p6_the_queue_behind_a_dead_message_is_not_read_for_each_that_joins_it(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        runner, pool = services["summing"].runner, services["summing"].pool
+        await pool.execute(QUEUE)
+        await pool.execute("ANALYZE waiting")
+        items = [brought_back("a", 1001, delivered=1), brought_back("b", 1, delivered=1)]
+        async with pool.acquire() as tx, tx.transaction():
+            done = await runner._batch.run(tx, items, ())
+            assert await tx.fetchval(READ) < 10
+        assert (done.outcomes.waiting, done.outcomes.applied) == (1, 1)
+        states = await pool.fetch("SELECT state, count(*) FROM waiting GROUP BY state ORDER BY state")
+        assert [tuple(row) for row in states] == [("behind", 1000), ("dead", 1)]

@@ -56,9 +56,10 @@ class Batch:
         read_first = sorted_by_key(items)
         numbered = [item for item in read_first if item.sequence]
         locked = await lock(tx, {i.position for i in numbered}, self._likely_heads(numbered), self.clock_offset)
-        found = await waiting.behind(tx, locked.waits) if locked.waits else []
+        held = locked.blocked - {item.position for item in numbered if item.retry}
+        found = await waiting.behind(tx, locked.waits - held) if locked.waits > held else []
         ordered = merged(read_first, [item for item, _ in found])
-        fold = Fold(self.wiring, locked.now, locked.progress, alone)
+        fold = Fold(self.wiring, locked.now, locked.progress, alone, blocked=held)
         before = dict(locked.progress.at)
         work = [(item, self._prepare(item, locked.now)) for item in ordered]
         if self.recovered.any:

@@ -27,10 +27,16 @@ WITH read AS (
 SELECT 'read' AS what, lane, key, seq, NULL::timestamptz AS now
 FROM read
 UNION ALL
-SELECT DISTINCT 'waits', w.lane, w.key, NULL::bigint, NULL::timestamptz
+SELECT CASE WHEN first.state IN ('failed', 'trying', 'dead') THEN 'blocked' ELSE 'waits' END,
+       asked.lane, asked.key, first.seq, NULL::timestamptz
 FROM unnest($1::text[], $2::text[]) AS asked(lane, key)
-JOIN waiting w USING (lane, key)
-WHERE w.seq > 0
+CROSS JOIN LATERAL (
+    SELECT w.seq, w.state
+    FROM waiting w
+    WHERE w.lane = asked.lane AND w.key = asked.key AND w.seq > 0
+    ORDER BY w.seq
+    LIMIT 1
+) first
 UNION ALL
 SELECT 'written', lane, key, seq, NULL::timestamptz
 FROM written
@@ -75,6 +81,8 @@ class Locked:
     heads: Standing
     waits: set[Position]
     """Positions for which something waits in the table."""
+    blocked: set[Position]
+    """Those of them whose next event is the one that failed: what waits behind it need not be read."""
     now: datetime
 
 
@@ -86,10 +94,13 @@ async def lock(tx: Tx, read: Iterable[Position], written: Iterable[Position], of
     """
     asked = sorted(set(read)), sorted(set(written))
     *rows, last = await tx.fetch(_LOCK, *_columns(asked[0]), *_columns(asked[1]))
-    found = Locked(Standing(asked=set(asked[0])), Standing(asked=set(asked[1])), set(), last["now"] + offset)
+    found = Locked(Standing(asked=set(asked[0])), Standing(asked=set(asked[1])), set(), set(), last["now"] + offset)
+    # The branch with what was read came first, so progress is known when what waits is looked at.
     for what, lane, key, seq, _ in rows:
-        if what == "waits":
+        if what in ("waits", "blocked"):
             found.waits.add((lane, key))
+            if what == "blocked" and seq == found.progress.of((lane, key)) + 1:
+                found.blocked.add((lane, key))
             continue
         standing = found.progress if what == "read" else found.heads
         standing.at[lane, key] = seq
