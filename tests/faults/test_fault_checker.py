@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deskstream.cli.faults.breaking.victims import Planted
 from deskstream.cli.faults.publisher import Published
 from deskstream.cli.faults.record import Applied, Leftovers, Record
 from deskstream.cli.faults.verdict import disordered, judge
@@ -114,6 +115,22 @@ def test_a_run_that_kept_its_promises_is_passed():
 def test_a_broken_promise_is_found(record, promise, said):
     found = [(one.promise, one.what) for one in judge(PUBLISHED, record).breaches]
     assert any(name == promise and said in what for name, what in found), found
+
+
+@pytest.mark.parametrize(
+    ("kept", "gone"),
+    [
+        pytest.param({("crm", "planted-1"), ("routing", "planted-2")}, [], id="P6: unreadable ones are kept"),
+        pytest.param({("crm", "planted-1")}, ["planted-2 in routing"], id="P6: one vanished"),
+        pytest.param({("crm", "planted-1"), ("crm", "planted-2")}, ["planted-2 in routing"], id="P6: kept by another"),
+    ],
+)
+def test_what_nobody_can_read_must_be_kept(kept, gone):
+    planted = [Planted("crm", "planted-1"), Planted("routing", "planted-2")]
+    breaches = judge(PUBLISHED, but(kept=frozenset(kept)), planted).breaches
+    assert [(one.promise, one.what) for one in breaches] == [
+        ("P6", f"1 unreadable and not kept: {one}") for one in gone
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import typer
 
 from deskstream.cli import output
 from deskstream.cli.execution import carry_out
+from deskstream.cli.faults.breaking import KINDS
 from deskstream.cli.faults.run import Outcome, Plan, run_faults
-from deskstream.cli.problem import WRONG
+from deskstream.cli.problem import WRONG, misused
 
 app = typer.Typer()
 
@@ -21,7 +22,7 @@ FIGURES = (
     ("lost", "of these not applied", "0"),
     ("duplicates", "applied more than once", "0"),
     ("order_violations", "applied out of their thread's order", "0"),
-    ("dead", "dead letters", "0"),
+    ("dead", "dead letters, the unreadable ones not counted", "0"),
     ("waiting", "still waiting", "0"),
     ("unpublished", "said and not published", "0"),
     ("recovered_in_s", "seconds from the last fault until all was done", "≤ 30 + backlog"),
@@ -32,15 +33,21 @@ FIGURES = (
 def command(
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long there are faults.")] = 30.0,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed: the same mails, the same faults.")] = None,
-    rate: Annotated[float, typer.Option(min=1, max=2000, help="Mails a second.")] = 100.0,
+    rate: Annotated[float, typer.Option(min=1, max=2000, help="Mails a second.")] = 50.0,
+    only: Annotated[list[str] | None, typer.Option("--only", help="This kind of fault. Can be repeated.")] = None,
     as_json: output.AsJson = False,
 ) -> None:
     """Kill, pause and cut what runs, under load; then count what got lost, came twice or lost its order: nothing.
 
     Starts servers and services of its own and leaves yours alone. Exit code 1 when a promise was broken; it then says
-    where to look, and which command does the same again.
+    where to look, and which command does the same again. From two minutes on, kinds come too that take long: full disks
+    (for root only), a frozen event loop, handlers slower than the broker's patience.
     """
-    plan = Plan(seconds=seconds, seed=randbelow(1_000_000) if seed is None else seed, rate=rate)
+    unknown = [name for name in only or () if name not in KINDS]
+    if unknown:
+        raise misused(f"There is no fault {unknown[0]!r}; there are {', '.join(KINDS)}.")
+    chosen = randbelow(1_000_000) if seed is None else seed
+    plan = Plan(seconds=seconds, seed=chosen, rate=rate, only=tuple(only or ()))
     output.hint(f"seed {plan.seed}")
     outcome = carry_out(run_faults(plan, output.hint))
     if as_json:
@@ -67,4 +74,5 @@ def _complain(outcome: Outcome, plan: Plan) -> None:
     for one in outcome.breaches:
         output.hint(f"broken: {one.promise}, {one.what}. Look at {one.look_at}.")
     output.hint(f"The services' logs are in {outcome.logs}.")
-    output.hint(f"Again: deskstream faults --seconds {plan.seconds:g} --seed {plan.seed} --rate {plan.rate:g}")
+    only = "".join(f" --only {name}" for name in plan.only)
+    output.hint(f"Again: deskstream faults --seconds {plan.seconds:g} --seed {plan.seed} --rate {plan.rate:g}{only}")

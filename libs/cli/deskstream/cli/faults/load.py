@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from deskstream.contracts.inbound import Identity, InboundMessage, ThreadHints
 
 NEW_SHARE = 0.2
-TWICE_SHARE = 0.05
+TWICE_SHARE = 0.2
 BROKEN_SHARE = 0.03
 LATE_SHARE = 0.25
-"""Of what comes twice: so much of it comes the second time only seconds later."""
-WINDOW = 20
+"""Of what comes twice: so much of it comes the second time much later."""
+WINDOW = 50
 """Mails that may overtake each other, those of one thread excepted."""
-LATE_BY = 15
-"""Windows."""
+LATE_BY = 60
+"""Windows at most, which are a minute of 50 mails a second; a shorter run gives the rest out at its end."""
 THREADS_KEPT = 200
 CONTACTS = 300
 ORGANISATIONS = 40
@@ -65,6 +65,11 @@ class Load:
             mails += self._next()
         return mixed(mails, self._chance)
 
+    def single(self, number: int) -> Mail:
+        """A mail of nobody else's thread."""
+        external_id = f"single-{self.seed}-{number}@example.net"
+        return Mail(external_id, -number, _body(external_id, number % CONTACTS, -number, ()))
+
     def rest(self) -> list[Mail]:
         """What was still to come again."""
         return [mail for window in self._late for mail in window]
@@ -81,7 +86,7 @@ class Load:
         copy = Mail(mail.external_id, mail.thread, mail.body, copy=True)
         if self._chance.random() >= LATE_SHARE:
             return [mail, copy]
-        self._late[-1].append(copy)
+        self._late[self._chance.randrange(LATE_BY)].append(copy)
         return [mail]
 
     def _mail(self, external_id: str) -> Mail:

@@ -1,4 +1,4 @@
-"""The service processes of a fault run: started again whenever they die, as an orchestrator would."""
+"""The service processes of a fault run: started again when they die or stand still, as an orchestrator would."""
 
 from __future__ import annotations
 
@@ -11,13 +11,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+import httpx
+import psutil
+
 from deskstream.cli.environment import environment_of_its_own
+from deskstream.messaging.failpoints import ENVIRONMENT
+from deskstream.runtime.embedded.processes import free_port
 
 STOP_WITHIN_S = 30.0
 """A little more than what the services promise."""
 START_TAKES_S = 10.0
 """A younger process may not have come to catching signals."""
 BREATH_S = 0.2
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A process to keep running: services by name, and what they are told."""
+
+    names: tuple[str, ...]
+    told: Mapping[str, str]
+    title: str
 
 
 @dataclass
@@ -25,28 +40,64 @@ class Kept:
     """One process that is kept running. `complaints` are promises broken by dying unasked or not stopping, in words."""
 
     name: str
-    command: Sequence[str]
+    services: tuple[str, ...]
     environment: Mapping[str, str]
+    health_port: int
     log: Path
     complaints: list[tuple[str, str]] = field(default_factory=list)
     starts: int = 0
+    stood_still: asyncio.Event = field(default_factory=asyncio.Event)
+    """It was seen from outside that its event loop did not turn."""
     process: asyncio.subprocess.Process | None = None
+    _armed: str = ""
     _since: float = 0.0
     _expected: bool = False
 
     async def keep_running(self) -> None:
         """Until cancelled."""
         while True:
+            armed, self._armed = self._armed, ""
+            self._expected = bool(armed)
             with self.log.open("ab") as output:
                 self.process = await asyncio.create_subprocess_exec(
-                    *self.command, env=self.environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
-                )
-            self._since, self._expected = monotonic(), False
+                    sys.executable, "-m", "deskstream.runtime", *self.services,
+                    env={**self.environment, ENVIRONMENT: armed},
+                    stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+                )  # fmt: skip
+            self._since = monotonic()
             self.starts += 1
             code = await self.process.wait()
             if not self._expected:
                 self.complaints.append(("P5", f"{self.name} ended by itself with code {code}"))
             await asyncio.sleep(BREATH_S)
+
+    async def watch(self) -> None:
+        """Ends a process whose event loop stands still, until cancelled. One that is paused as a whole says nothing."""
+        async with httpx.AsyncClient(timeout=0.5, trust_env=False) as client:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                try:
+                    answer = await client.get(f"http://127.0.0.1:{self.health_port}/live")
+                except httpx.HTTPError:
+                    continue
+                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                    self.stood_still.set()
+                    self.send(signal.SIGKILL)
+
+    def arm(self, failpoint: str) -> None:
+        """The next start dies, stops or freezes at this point of its work."""
+        self._armed = failpoint
+
+    def excuse(self) -> None:
+        """Its death is not unasked, should it die."""
+        self._expected = True
+
+    @property
+    def running(self) -> psutil.Process | None:
+        """The process, while it runs."""
+        if self.process is None or self.process.returncode is not None:
+            return None
+        return psutil.Process(self.process.pid)
 
     def send(self, number: signal.Signals) -> bool:
         """Sends a signal to the process; False when none runs just now."""
@@ -74,27 +125,26 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept_running(
-    groups: Sequence[Sequence[str]], told: Mapping[str, str], logs: Path
-) -> AsyncIterator[list[Kept]]:
-    """A process for each group of services, kept running until the block is left; then stopped in good order."""
-    environment = environment_of_its_own(told)
+async def kept_running(wanted: Sequence[Wanted], logs: Path) -> AsyncIterator[list[Kept]]:
+    """Each process, kept running until the block is left; then stopped in good order."""
     async with AsyncExitStack() as stack:
-        kept = []
-        for names in groups:
-            name = "+".join(names)
-            command = [sys.executable, "-m", "deskstream.runtime", *names]
-            kept.append(await stack.enter_async_context(_kept(Kept(name, command, environment, logs / f"{name}.log"))))
-        yield kept
+        yield [await stack.enter_async_context(_kept(_prepared(one, logs))) for one in wanted]
+
+
+def _prepared(wanted: Wanted, logs: Path) -> Kept:
+    port = free_port()
+    told = {**wanted.told, "DESKSTREAM_HEALTH_HOST": "127.0.0.1", "DESKSTREAM_HEALTH_PORT": str(port)}
+    return Kept(wanted.title, wanted.names, environment_of_its_own(told), port, logs / f"{wanted.title}.log")
 
 
 @asynccontextmanager
 async def _kept(one: Kept) -> AsyncIterator[Kept]:
-    keeper = asyncio.create_task(one.keep_running())
+    tasks = [asyncio.create_task(one.keep_running()), asyncio.create_task(one.watch())]
     try:
         yield one
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         one.send(signal.SIGCONT)
         await one.stop()

@@ -55,6 +55,7 @@ class Publisher:
         self.published = Published()
         self.given = 0
         self.done = 0
+        self._floods = 0
 
     @property
     def backlog(self) -> int:
@@ -72,6 +73,15 @@ class Publisher:
             for lane in self._lanes:
                 lane.put_nowait(None)
 
+    async def flood(self, copies: int) -> None:
+        """One mail so many times at once; returns when each was acknowledged."""
+        self._floods += 1
+        mail = self._load.single(self._floods)
+        self.given += copies
+        await asyncio.gather(*(self._insist(mail.body) for _ in range(copies)))
+        self.done += copies
+        self.published.note(mail)
+
     async def _give_out(self, stop: asyncio.Event) -> None:
         started = monotonic()
         while not stop.is_set():
@@ -87,11 +97,14 @@ class Publisher:
 
     async def _work_off(self, lane: asyncio.Queue[Mail | None]) -> None:
         while (mail := await lane.get()) is not None:
-            while not await self._publish(mail.body):
-                self.published.repeats += 1
-                await asyncio.sleep(PAUSE_S)
+            await self._insist(mail.body)
             self.published.note(mail)
             self.done += 1
+
+    async def _insist(self, body: bytes) -> None:
+        while not await self._publish(body):
+            self.published.repeats += 1
+            await asyncio.sleep(PAUSE_S)
 
     async def _publish(self, body: bytes) -> bool:
         # Without a message id: what is repeated is a double that ingest must know by its external id.

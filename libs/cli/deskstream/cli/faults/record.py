@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from deskstream.cli.faults.breaking.messages import PLANTED
 from deskstream.contracts import subjects
 from deskstream.messaging import Declaration
 
@@ -62,17 +63,24 @@ class Record:
     stored: int = 0
     """Messages in the stream INBOUND."""
     left: Leftovers = Leftovers()
+    kept: frozenset[tuple[str, str]] = frozenset()
+    """(reader, key) of the unreadable events that wait for a person."""
 
 
 _CHOOSE = "SELECT set_config('search_path', $1, false)"
 
 _LEFT = """
 SELECT
-    (SELECT count(*) FROM waiting WHERE state = 'dead') AS dead,
-    (SELECT count(*) FROM waiting WHERE state <> 'dead') AS waiting,
+    (SELECT count(*) FROM waiting WHERE state = 'dead' AND NOT starts_with(key, $1)) AS dead,
+    (SELECT count(*) FROM waiting WHERE state <> 'dead' AND NOT starts_with(key, $1)) AS waiting,
     (SELECT count(*) FROM unpublished) AS unpublished,
-    (SELECT array_agg(DISTINCT state || ' in ' || lane || ': ' || left(reason, 200)) FROM waiting) AS why
+    (
+        SELECT array_agg(DISTINCT state || ' in ' || lane || ': ' || left(reason, 200))
+        FROM waiting
+        WHERE NOT starts_with(key, $1)
+    ) AS why
 """
+_PLANTED = "SELECT key FROM waiting WHERE starts_with(key, $1) AND reason <> ''"
 
 _HEADS = "SELECT lane, sum(seq)::bigint AS said FROM heads GROUP BY lane"
 # No reader is ever ahead of the writer, so equal sums are equal positions.
@@ -121,7 +129,7 @@ async def read_leftovers(database: Database, services: Sequence[Declaration]) ->
     read: dict[tuple[str, str], int] = {}
     for service in services:
         await database.execute(_CHOOSE, service.name)
-        row = await database.fetchrow(_LEFT)
+        row = await database.fetchrow(_LEFT, PLANTED)
         assert row is not None
         dead, waiting, unpublished = dead + row["dead"], waiting + row["waiting"], unpublished + row["unpublished"]
         why += [f"{service.name}: {one}" for one in row["why"] or ()]
@@ -157,7 +165,13 @@ async def read_record(database: Database, services: Sequence[Declaration], store
         archived=await count_archived(database),
         stored=stored,
         left=await read_leftovers(database, services),
+        kept=frozenset([found for service in services for found in await _planted_in(database, service.name)]),
     )
+
+
+async def _planted_in(database: Database, service: str) -> list[tuple[str, str]]:
+    await database.execute(_CHOOSE, service)
+    return [(service, row["key"]) for row in await database.fetch(_PLANTED, PLANTED)]
 
 
 async def _said_by(database: Database, service: str, event: str) -> Counter[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deskstream.cli.faults.breaking.victims import Planted
 from deskstream.cli.faults.publisher import Published
 from deskstream.cli.faults.record import Applied, Record
 
@@ -34,8 +35,8 @@ class Verdict:
     breaches: list[Breach] = field(default_factory=list)
 
 
-def judge(published: Published, record: Record) -> Verdict:
-    """Compares; needs nothing else."""
+def judge(published: Published, record: Record, planted: Iterable[Planted] = ()) -> Verdict:
+    """Compares; needs nothing else. `planted` are the unreadable events that came in between."""
     accepted = published.accepted
     times = Counter(one.external_id for one in record.applied)
     lost = sorted(accepted - times.keys())
@@ -55,6 +56,7 @@ def judge(published: Published, record: Record) -> Verdict:
             *_breach("P3", "keys with broken sequences", record.gaps, "the journal named"),
             *_told_on(record, times.keys()),
             *_left(record),
+            *_breach("P6", "unreadable and not kept", _gone(planted, record), "`waiting` of the service named"),
             *_counted(published, record),
         ],
     )
@@ -108,6 +110,10 @@ def _odd(expected: Iterable[str], counted: Counter[str]) -> list[str]:
         for key in wanted | counted.keys()
         if counted[key] != (1 if key in wanted else 0)
     )
+
+
+def _gone(planted: Iterable[Planted], record: Record) -> list[str]:
+    return [f"{one.key} in {one.reader}" for one in planted if (one.reader, one.key) not in record.kept]
 
 
 def _left(record: Record) -> Iterable[Breach]:

@@ -1,0 +1,42 @@
+"""The faults, each a coroutine that does its damage and returns when the world is whole again but for recovering."""
+
+from __future__ import annotations
+
+from deskstream.cli.faults.breaking import broker, database, limits, messages, network, services
+from deskstream.cli.faults.breaking.kind import Kind
+from deskstream.cli.faults.breaking.victims import Victims
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("kill_service", services.kill),
+        Kind("kill_at_point", services.kill_at_point),
+        Kind("pause_service", services.pause),
+        Kind("stop_service", services.stop),
+        Kind("stop_in_batch", services.stop_in_batch),
+        Kind("freeze_loop", services.freeze_loop, long=True),
+        Kind("few_descriptors", limits.few_descriptors),
+        Kind("little_memory", limits.little_memory, long=True),
+        Kind("kill_nats", broker.kill),
+        Kind("pause_nats", broker.pause),
+        Kind("restart_nats", broker.restart),
+        Kind("fill_nats_disk", broker.fill_disk, long=True, needs=lambda victims: victims.nats_disk is not None),
+        Kind("kill_postgres", database.kill),
+        Kind("pause_postgres", database.pause),
+        Kind("restart_postgres", database.restart),
+        Kind("end_sessions", database.end_sessions),
+        Kind("end_one_session", database.end_one_session),
+        Kind("slow_handler", database.slow_handler, long=True),
+        Kind(
+            "fill_postgres_disk", database.fill_disk, long=True, needs=lambda victims: victims.postgres_disk is not None
+        ),
+        Kind("cut_line", network.cut),
+        Kind("half_open_line", network.half_open),
+        Kind("crawling_line", network.crawl),
+        Kind("lost_publish", network.lose_publish),
+        Kind("unreadable_events", messages.unreadable_events),
+        Kind("flood_of_copies", messages.flood_of_copies),
+    )
+}
+
+__all__ = ["KINDS", "Kind", "Victims"]

@@ -1,0 +1,74 @@
+"""Everything that can be hurt."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psutil
+from nats.aio.client import Client
+
+from deskstream.cli.faults.disks import Disk
+from deskstream.cli.faults.lines import Line
+from deskstream.cli.faults.processes import Kept
+from deskstream.cli.faults.publisher import Publisher
+from deskstream.cli.problem import Problem
+from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
+
+CHILDREN_END_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Planted:
+    """An event that nobody can read, and who must have kept it."""
+
+    reader: str
+    key: str
+
+
+@dataclass
+class Victims:
+    """What a fault may do something to; `chance` makes the same seed do the same."""
+
+    servers: EmbeddedServers
+    addresses: Addresses
+    services: Sequence[Kept]
+    nats_lines: Sequence[Line]
+    postgres_lines: Sequence[Line]
+    nats_disk: Disk | None
+    postgres_disk: Disk | None
+    client: Client
+    publisher: Publisher
+    chance: random.Random
+    planted: list[Planted] = field(default_factory=list)
+
+    def seconds(self, least: float = 0.5, most: float = 3.0) -> float:
+        return self.chance.uniform(least, most)
+
+    def service(self) -> Kept:
+        return self.chance.choice(self.services)
+
+    def nats(self) -> psutil.Process:
+        """The broker's process."""
+        pid = self.servers.status().nats_pid
+        assert pid is not None
+        return psutil.Process(pid)
+
+    def postgres(self) -> psutil.Process:
+        """The database's first process."""
+        pid = self.servers.status().postgres_pid
+        assert pid is not None
+        return psutil.Process(pid)
+
+    async def start_servers(self) -> None:
+        """Whoever is dead lives again, where it was."""
+        addresses = await asyncio.to_thread(self.servers.start)
+        if addresses != self.addresses:
+            raise Problem("A server could not have its port back: somebody took it meanwhile. Run this again.")
+
+
+async def until_gone(processes: Sequence[psutil.Process]) -> None:
+    """Waits until they have ended, not for ever."""
+    await asyncio.to_thread(psutil.wait_procs, list(processes), timeout=CHILDREN_END_WITHIN_S)
