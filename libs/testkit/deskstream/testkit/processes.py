@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -20,6 +20,8 @@ class Supervised:
     command: Sequence[str]
     failpoint: str = ""
     """Armed for the first start only."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside the environment's."""
     deaths: list[int] = field(default_factory=list)
     process: asyncio.subprocess.Process | None = None
 
@@ -27,7 +29,7 @@ class Supervised:
         """Until cancelled."""
         failpoint = self.failpoint
         while True:
-            environment = {**os.environ, ENVIRONMENT: failpoint} if failpoint else dict(os.environ)
+            environment = {**os.environ, **self.told, **({ENVIRONMENT: failpoint} if failpoint else {})}
             self.process = await asyncio.create_subprocess_exec(*self.command, env=environment)
             self.deaths.append(await self.process.wait())
             failpoint = ""
@@ -39,9 +41,11 @@ class Supervised:
 
 
 @asynccontextmanager
-async def supervised(module: str, *arguments: str, failpoint: str = "") -> AsyncIterator[Supervised]:
+async def supervised(
+    module: str, *arguments: str, failpoint: str = "", told: Mapping[str, str] | None = None
+) -> AsyncIterator[Supervised]:
     """`python -m module arguments…`, kept running until the block is left."""
-    watched = Supervised([sys.executable, "-m", module, *arguments], failpoint)
+    watched = Supervised([sys.executable, "-m", module, *arguments], failpoint, told or {})
     keeper = asyncio.create_task(watched.keep_running())
     try:
         yield watched
