@@ -8,7 +8,7 @@ import pytest
 from deskstream.cli.demo.story import CHAPTERS
 from deskstream.cli.demo.telling import Teller, quoted
 
-TITLES = ["Sixteen mails", "Why Anna, why not Bruno", "The weekend", "Follow one mail"]
+TITLES = ["Sixteen mails", "Why Anna, why not Bruno", "The weekend", "Follow one mail", "Pull the plug", "Poison"]
 
 
 @pytest.fixture
@@ -91,6 +91,28 @@ def one_mail_is_followed_through_every_service_in_order_of_time(story):
     assert rows[-1]["said"] == "visible in the inbox"
 
 
+def nothing_is_lost_when_the_plug_is_pulled(story):
+    end = chapter_of(story, "Pull the plug")["said"][-1]
+    counted = {name: end[name] for name in ("received", "applied", "duplicate", "rejected", "dead", "in_order")}
+    assert counted == {
+        "received": 200, "applied": 197, "duplicate": 2, "rejected": 1, "dead": 0, "in_order": True,
+    }  # fmt: skip
+    assert end["text"].startswith(
+        "200 received = 197 applied + 2 duplicate + 1 rejected + 0 dead, order kept, back in "
+    )
+
+
+def a_poison_message_holds_up_its_key_only_and_is_tried_again_in_order(story):
+    chapter = chapter_of(story, "Poison")
+    (rows,) = chapter["tables"]
+    assert [(row["state"], row["behind it"]) for row in rows] == [("failed", "1")]
+    assert "12-B" in rows[0]["reason"]
+    (held_up,), (others,) = facts(chapter, "held_up"), facts(chapter, "others")
+    assert (len(held_up), len(others)) == (1, 2)
+    assert facts(chapter, "numbers") == [["12-B", "13"]]
+    assert facts(chapter, "waiting") == [0]
+
+
 def what_programs_read_is_not_dressed_for_a_screen(story):
     texts = [said["text"] for chapter in story["chapters"] for said in chapter["said"]]
     assert not [text for text in texts if "[b]" in text or "[/" in text]
@@ -103,6 +125,8 @@ PROMISES = (
     the_customer_comes_before_the_stranger_who_wrote_first,
     the_weekend_takes_fifty_open_minutes,
     one_mail_is_followed_through_every_service_in_order_of_time,
+    nothing_is_lost_when_the_plug_is_pulled,
+    a_poison_message_holds_up_its_key_only_and_is_tried_again_in_order,
     what_programs_read_is_not_dressed_for_a_screen,
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from deskstream.cli.demo import arrivals, follow, weekend, why
+from deskstream.cli.demo import arrivals, follow, plug, poison, weekend, why
 from deskstream.cli.demo.telling import Teller
 from deskstream.cli.demo.world import World, world
 
@@ -16,6 +16,8 @@ CHAPTERS: dict[str, Callable[[World, Teller], Awaitable[None]]] = {
     "why": why.tell,
     "weekend": weekend.tell,
     "follow": follow.tell,
+    "plug": plug.tell,
+    "poison": poison.tell,
 }
 
 

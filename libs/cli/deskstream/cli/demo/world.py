@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,7 @@ Found = TypeVar("Found")
 class World:
     """Everything a chapter may use. Times are the desk's own, which `travel` moves."""
 
+    servers: EmbeddedServers
     addresses: Addresses
     database: asyncpg.Connection[asyncpg.Record]
     api: httpx.AsyncClient
@@ -48,23 +49,41 @@ class World:
     """The customers' own mail server: what we answer arrives here."""
     smtp_port: int
     offset: timedelta = timedelta()
-    _services: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _running: AsyncExitStack = field(default_factory=AsyncExitStack)
     caller: Any = None
 
-    async def start(self) -> float:
-        """Starts all services at the world's time; returns the seconds it took."""
+    @property
+    def settings(self) -> RuntimeSettings:
+        """Where the servers are."""
+        return RuntimeSettings(nats_url=self.addresses.nats_url, postgres_url=self.addresses.postgres_url)
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What a process that runs services apart is told beside the environment."""
+        return {
+            "DESKSTREAM_NATS_URL": self.addresses.nats_url,
+            "DESKSTREAM_POSTGRES_URL": self.addresses.postgres_url,
+            "DESKSTREAM_LOG_LEVEL": "error",
+            "DESKSTREAM_LOG_FORMAT": "json",
+        }
+
+    @property
+    def services(self) -> list[str]:
+        """The names of all services."""
+        return list(installed_services())
+
+    async def start(self, *, apart: Collection[str] = ()) -> float:
+        """Starts all services at the world's time, but those that run apart; returns the seconds it took."""
         started = time.perf_counter()
-        settings = RuntimeSettings(nats_url=self.addresses.nats_url, postgres_url=self.addresses.postgres_url)
-        services = await self._services.enter_async_context(
-            running(installed_services().values(), settings, clock_offset=self.offset)
-        )
+        here = [service for name, service in installed_services().items() if name not in apart]
+        services = await self._running.enter_async_context(running(here, self.settings, clock_offset=self.offset))
         self.caller = services["gateway"]
         return time.perf_counter() - started
 
     async def stop(self) -> None:
         """Stops all services in good order; the servers stay."""
-        await self._services.aclose()
-        self._services = AsyncExitStack()
+        await self._running.aclose()
+        self._running = AsyncExitStack()
 
     async def travel(self, to: datetime) -> None:
         """Stops the desk and starts it at another time. Nothing but its clock is set: the rest follows from events."""
@@ -79,11 +98,15 @@ class World:
     async def mail(self, mail: Mail) -> float:
         """Sends one mail to the desk by SMTP; returns the milliseconds until it was accepted."""
         started = time.perf_counter()
+        await self.hand_over(mail)
+        return (time.perf_counter() - started) * 1000
+
+    async def hand_over(self, mail: Mail) -> str:
+        """Brings one mail as a mail server does; returns what the desk said. Raises what `aiosmtplib` raises."""
         async with aiosmtplib.SMTP(hostname="127.0.0.1", port=self.smtp_port) as client:
             await client.mail(mail.sender)
             await client.rcpt(mail.recipient)
-            await client.data(mail.raw)
-        return (time.perf_counter() - started) * 1000
+            return (await client.data(mail.raw)).message
 
     async def ask(self, command: Command, actor: str | None = None) -> dict[str, Any]:
         """Asks a service; a refusal ends the demo."""
@@ -155,7 +178,7 @@ async def world(folder: Path, say: Callable[[str], None]) -> AsyncIterator[World
             await stack.enter_async_context(api)
             say("making schemas and streams")
             await _prepare(addresses, database)
-            found = World(addresses, database, api, customers, smtp_port)
+            found = World(servers, addresses, database, api, customers, smtp_port)
             say("starting seven services")
             await found.start()
             stack.push_async_callback(found.stop)
