@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from deskstream.cli.problem import Problem, misused
 from deskstream.runtime.embedded.processes import EmbeddedServerError
 from deskstream.runtime.migrations import MigrationError
+from deskstream.runtime.privileges.credentials import CredentialsError
 from deskstream.runtime.settings import SettingsError
 
 Result = TypeVar("Result")
@@ -51,7 +52,7 @@ def in_our_words() -> Iterator[None]:
         raise
     except SettingsError as error:
         raise misused(str(error)) from None
-    except (EmbeddedServerError, MigrationError, TimeoutError) as error:
+    except (EmbeddedServerError, MigrationError, CredentialsError, TimeoutError) as error:
         raise Problem(str(error) or "Nobody answered in time. `deskstream doctor` finds out who.") from None
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise Problem(f"PostgreSQL does not let us in: {error}. Look at DESKSTREAM_POSTGRES_URL.") from None

@@ -15,6 +15,7 @@ from deskstream.cli.problem import WRONG
 from deskstream.cli.waiting import Wait, waiting
 from deskstream.messaging import Declaration
 from deskstream.runtime.migrations import migrate, missing_migrations
+from deskstream.runtime.privileges.grants import grants
 from deskstream.runtime.schemas import schemas
 
 app = typer.Typer()
@@ -29,14 +30,20 @@ class Step:
 
 
 async def migrate_all(dsn: str, declarations: Sequence[Declaration], *, check: bool = False) -> list[Step]:
-    """Brings every schema up to date; says what was applied, or with `check` what would be."""
+    """Brings every schema up to date; says what was applied, or with `check` what would be.
+
+    Roles of services, where there are any, get what they need on the tables that are new.
+    """
     carry = missing_migrations if check else migrate
     async with database(dsn) as connection:
-        return [
+        steps = [
             Step(schema, str(migration))
             for schema, sources in schemas(declarations).items()
             for migration in await carry(connection, schema, sources)
         ]
+        if not check:
+            await grants(connection, [declaration.name for declaration in declarations])
+    return steps
 
 
 @app.command()

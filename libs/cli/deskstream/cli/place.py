@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from deskstream.cli.problem import Problem, misused
 from deskstream.cli.state import State, find_folder, read_state
 from deskstream.runtime.embedded.servers import EmbeddedServers
+from deskstream.runtime.privileges.credentials import FOLDER as CREDENTIALS
 from deskstream.runtime.settings import RuntimeSettings, SettingsError, read_settings
 
 API_URL: Final = "DESKSTREAM_API_URL"
@@ -112,8 +113,13 @@ def _runs(folder: Path, state: State) -> bool:
 
 
 def _running_here(folder: Path, state: State) -> Place:
+    credentials = folder / CREDENTIALS
     return Place(
-        settings=RuntimeSettings(nats_url=state.nats_url, postgres_url=state.postgres_url),
+        settings=RuntimeSettings(
+            nats_url=state.nats_url,
+            postgres_url=state.postgres_url,
+            credentials=credentials if credentials.is_dir() else None,
+        ),
         api_url=state.api_url,
         token=state.token,
         smtp=state.smtp,

@@ -1,6 +1,6 @@
 """`deskstream run`: services on servers of one's own, as containers do it."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +12,8 @@ from deskstream.runtime.logs import configure_logging
 from deskstream.runtime.settings import RuntimeSettings, read_settings
 
 app = typer.Typer()
+
+OF_SERVERS: Final = ("nats_url", "nats_seed_file", "credentials", "postgres_url", "postgres_password_file")
 
 
 @app.command()
@@ -34,9 +36,5 @@ def _settings() -> RuntimeSettings:
     """The environment's, on the servers of the place."""
     servers = find_place().servers
     with in_our_words():
-        return read_settings(RuntimeSettings).model_copy(
-            update={
-                name: getattr(servers, name)
-                for name in ("nats_url", "nats_seed_file", "postgres_url", "postgres_password_file")
-            }
-        )
+        update = {name: getattr(servers, name) for name in OF_SERVERS}
+        return read_settings(RuntimeSettings).model_copy(update=update)

@@ -14,19 +14,13 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from deskstream.messaging import Declaration
-from deskstream.messaging.permissions import permissions
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
-from deskstream.runtime.privileges.broker import Settings, access
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.privileges.grants import grants
+from deskstream.runtime.privileges.guard import VARIABLE, Guard
 from deskstream.runtime.privileges.keys import make_seed, write_secret
 from deskstream.runtime.privileges.roles import make_roles
-
-VARIABLE: Final = "DESKSTREAM_CREDENTIALS"
-"""By which services find the folder, those in processes of their own, too."""
-
-OBSERVER: Final = "observer"
 
 
 @dataclass
@@ -44,7 +38,7 @@ _DOORS: Final[dict[str, _Door]] = {}
 def guarded(home: Home, folder: Path) -> Iterator[str]:
     """The URL of a broker that lets services in as they are declared, and whoever shows no seed as the observer."""
     os.environ[VARIABLE] = str(folder)
-    server = EmbeddedNats(home, access=_access((), Credentials(folder)))
+    server = EmbeddedNats(home, access=Guard(folder, (), observed=True).access())
     url = server.start()
     _DOORS[url] = _Door(server)
     try:
@@ -73,7 +67,7 @@ def admit(nats_url: str, services: Iterable[Declaration]) -> None:
         make_seed(Credentials(Path(folder)), name)
     if door := _DOORS.get(nats_url):
         door.admitted |= named
-        door.server.admit(_access(tuple(door.admitted.values()), Credentials(Path(folder))))
+        door.server.admit(Guard(Path(folder), tuple(door.admitted.values()), observed=True).access())
 
 
 async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, services: Sequence[str]) -> None:
@@ -86,13 +80,6 @@ async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, 
             path = Credentials(Path(folder)).password_file(name)
             if not path.exists():
                 write_secret(path, password)
-
-
-def _access(services: Sequence[Declaration], credentials: Credentials) -> Settings:
-    users = permissions(services)
-    settings = access(users, {user.user: make_seed(credentials, user.user) for user in users})
-    settings["authorization"]["users"].append({"user": OBSERVER, "password": "nobody needs to know it"})
-    return settings | {"no_auth_user": OBSERVER}
 
 
 def _password(database: str, user: str) -> str:

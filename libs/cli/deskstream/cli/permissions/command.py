@@ -11,7 +11,7 @@ from deskstream.cli import output, services
 from deskstream.cli.permissions.writing import CREDENTIALS, NATS, POSTGRES, Layout, Report, differing, write
 from deskstream.cli.problem import WRONG, Problem, misused
 from deskstream.runtime.channels import adapters_elsewhere
-from deskstream.runtime.privileges.keys import CredentialsError
+from deskstream.runtime.privileges.credentials import CredentialsError
 
 
 def layout_of(out: Path, hosts: list[str], at: str | None, store: str) -> Layout:

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from deskstream.cli.database import database
 from deskstream.cli.migrate import migrate_all
 from deskstream.cli.problem import Problem
 from deskstream.cli.provision import provision_all
@@ -18,9 +19,13 @@ from deskstream.cli.state import State, forget_state, write_state
 from deskstream.cli.up.surroundings import Surroundings, name_servers
 from deskstream.messaging import Declaration
 from deskstream.messaging.service import RunningService
+from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.embedded.processes import EmbeddedServerError, born
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
-from deskstream.runtime.launch import reach_of, running
+from deskstream.runtime.launch import running
+from deskstream.runtime.privileges.credentials import FOLDER
+from deskstream.runtime.privileges.guard import Guard
+from deskstream.runtime.reach import reach_of
 from deskstream.runtime.settings import RuntimeSettings
 
 LOOK_EVERY_S: Final = 1.0
@@ -44,25 +49,29 @@ class Plan:
 async def keep_up(plan: Plan) -> None:
     """Returns when SIGTERM or SIGINT came and everything is stopped again. Data stay.
 
-    Raises EmbeddedServerError, MigrationError, SettingsError, Problem; the servers are stopped in any case.
+    Raises EmbeddedServerError, MigrationError, SettingsError, CredentialsError, Problem; the servers are stopped anyway.
     """
-    servers = EmbeddedServers(plan.folder)
+    guard = Guard(plan.folder / FOLDER, plan.services, adapters_elsewhere())
+    servers = EmbeddedServers(plan.folder, access=guard.access())
     try:
         with suppress(asyncio.CancelledError), _signals_cancel():
-            await _run(plan, servers)
+            await _run(plan, servers, guard)
     finally:
         forget_state(plan.folder)
         await asyncio.to_thread(servers.stop)
     plan.step("Stopped.")
 
 
-async def _run(plan: Plan, servers: EmbeddedServers) -> None:
+async def _run(plan: Plan, servers: EmbeddedServers, guard: Guard) -> None:
     plan.step("Starting NATS and PostgreSQL …")
     addresses = await asyncio.to_thread(servers.start)
     name_servers(addresses, os.environ)
+    os.environ.update(guard.told)
     settings = RuntimeSettings()
     plan.step("Making schemas and streams …")
     await migrate_all(settings.postgres_dsn, plan.services)
+    async with database(settings.postgres_dsn) as connection:
+        await guard.employ(connection)
     await provision_all(reach_of(settings), plan.services)
     plan.step(f"Starting {len(plan.services)} services …")
     async with running(plan.services, settings) as services:

@@ -12,6 +12,14 @@ from typing import Final
 ROLE_PREFIX: Final = "deskstream_"
 
 
+FOLDER: Final = "credentials"
+"""Its name where it lies beside the data of embedded servers."""
+
+
+class CredentialsError(RuntimeError):
+    """A file of the folder cannot be used; the text names it, says what to do, and never shows what is in it."""
+
+
 def role_of(user: str) -> str:
     """The PostgreSQL role of a service, or of `operator`, who owns the tables."""
     return f"{ROLE_PREFIX}{user}"

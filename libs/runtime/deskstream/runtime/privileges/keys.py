@@ -9,13 +9,9 @@ from typing import Final
 
 import nkeys
 
-from deskstream.runtime.privileges.credentials import Credentials
+from deskstream.runtime.privileges.credentials import Credentials, CredentialsError
 
 _SEED_BYTES: Final = 32
-
-
-class CredentialsError(RuntimeError):
-    """A file of the folder cannot be used; the text names it, says what to do, and never shows what is in it."""
 
 
 def make_seed(credentials: Credentials, user: str) -> str:
