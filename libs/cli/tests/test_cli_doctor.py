@@ -8,7 +8,7 @@ import pytest
 from deskstream.cli.doctor.broker import Lag, judged
 from deskstream.cli.doctor.examining import examine
 from deskstream.cli.doctor.finding import Level
-from deskstream.cli.doctor.store import skew_found
+from deskstream.cli.doctor.probing import skew_found
 from deskstream.cli.place import Place
 from deskstream.cli.state import State
 from deskstream.messaging.topology import provision, topology
@@ -34,17 +34,20 @@ def place(database, nats_url):
 
 async def ills(place, services=SERVICES):
     """What is not fine, by check."""
-    found = await examine(place, services)
-    return {finding.check: finding for finding in found if finding.level is not Level.FINE}
+    report = await examine(place, services)
+    return {finding.check: finding for finding in report.findings if finding.level is not Level.FINE}
 
 
 async def test_o5_a_desk_that_is_well(place, database, nats_url):
     async with desk(SERVICES, database, nats_url) as services:
         await services["summing"].call(Count(counter="a", times=20))
-        found = await examine(place, SERVICES)
+        found = (await examine(place, SERVICES)).findings
         assert {f.check: f.level for f in found if f.level is not Level.FINE} == {}
         checked = {f.check for f in found}
-        assert checked >= {"NATS", "streams", "lag", "services", "PostgreSQL", "clock", "migrations", "connections"}
+        assert checked >= {
+            "NATS", "publishing", "NATS storage", "streams", "lag", "services", "PostgreSQL", "clock", "migrations",
+            "connections", "accounts",
+        }  # fmt: skip
 
 
 async def test_o5_nothing_was_prepared(place):

@@ -35,8 +35,9 @@ async def insist_on(client: Client, service: str) -> None:
 class _Ears:
     """Hears the client's errors: while it connects, the first round of them ends it; later it goes on."""
 
-    def __init__(self, servers: int) -> None:
+    def __init__(self, servers: int, denied: list[str] | None) -> None:
         self._left: int | None = servers
+        self._denied = denied
 
     def connected(self) -> None:
         self._left = None
@@ -44,6 +45,9 @@ class _Ears:
     async def heard(self, error: Exception) -> None:
         if "permissions violation" in str(error).lower():
             # Whoever asked sees a mere timeout.
+            if self._denied is not None:
+                self._denied.append(str(error).removeprefix("nats: "))
+                return
             errors().print(f"NATS: {error}", style="yellow", markup=False)
         elif self._left is not None:
             self._left -= 1
@@ -52,9 +56,12 @@ class _Ears:
 
 
 @asynccontextmanager
-async def connected(reach: Reach, *, patient: bool = False) -> AsyncIterator[Client]:
-    """A connection to the broker; a `patient` one is made again for as long as it takes. Raises NoAnswer."""
-    client, ears = Client(), _Ears(len(reach.servers))
+async def connected(reach: Reach, *, patient: bool = False, denied: list[str] | None = None) -> AsyncIterator[Client]:
+    """A connection to the broker; a `patient` one is made again for as long as it takes. Raises NoAnswer.
+
+    What the broker denies us goes into `denied`, or, without it, to stderr.
+    """
+    client, ears = Client(), _Ears(len(reach.servers), denied)
     connecting = client.connect(
         reach.servers,
         name="deskstream",

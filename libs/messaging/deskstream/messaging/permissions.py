@@ -64,7 +64,14 @@ def of_adapter(adapter: Declaration) -> Permissions:
 def of_operator() -> Permissions:
     """What the commands of `deskstream` need. It cannot publish into anybody's inbox, so it answers for nobody."""
     everything = [subjects.all_of(kind) for kind in (subjects.INBOUND, subjects.EVENTS, subjects.OUTBOUND)]
-    publish = [*everything, subjects.all_of(subjects.COMMANDS), "$JS.API.>", "$JS.ACK.>", ABOUT_ONESELF]
+    publish = [
+        *everything,
+        subjects.all_of(subjects.COMMANDS),
+        subjects.all_of(subjects.PROBES),
+        "$JS.API.>",
+        "$JS.ACK.>",
+        ABOUT_ONESELF,
+    ]
     subscribe = [*everything, "_INBOX.>", inbox_of(OPERATOR), "$JS.EVENT.ADVISORY.>"]
     return Permissions(OPERATOR, _listed(publish), _listed(subscribe))
 

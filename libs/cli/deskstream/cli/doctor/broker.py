@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import httpx
 from nats.js.errors import NotFoundError
 
 from deskstream.cli.asking import Client
@@ -28,29 +29,33 @@ class Lag:
     heard: bool
 
 
-async def examine_broker(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
-    """Everything about the broker."""
-    return [
-        await _answers(client),
-        await _room(client),
-        await _topology(client, declarations),
-        *await _lags(client, declarations),
-    ]
-
-
-async def _answers(client: Client) -> Finding:
+async def answers(client: Client) -> list[Finding]:
+    """Whether NATS answers, and how fast."""
     started = time.perf_counter()
     await client.flush(timeout=3)
     took = (time.perf_counter() - started) * 1000
     version = client.connected_server_version
-    return fine("NATS", f"Version {version.major}.{version.minor}.{version.patch} answers in {took:.1f} ms.")
+    return [fine("NATS", f"Version {version.major}.{version.minor}.{version.patch} answers in {took:.1f} ms.")]
 
 
-async def _room(client: Client) -> Finding:
+async def room(client: Client, monitor: str | None) -> list[Finding]:
+    """How full the store is: of the account's own limit, else of the server's, which only its monitoring tells."""
     info = await client.jsm().account_info()
-    used, most = info.storage, info.limits.max_storage
-    if most <= 0:
-        return fine("NATS storage", f"{_mib(used)} used; the account has no limit of its own.")
+    if info.limits.max_storage > 0:
+        return [_filled(info.storage, info.limits.max_storage)]
+    if monitor is None:
+        sentence = f"{_mib(info.storage)} used. How much there is, only NATS's monitoring tells."
+        return [fine("NATS storage", f"{sentence} DESKSTREAM_NATS_MONITOR_URL names it.")]
+    async with httpx.AsyncClient(timeout=3) as http:
+        try:
+            told = (await http.get(f"{monitor}/jsz")).raise_for_status().json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            mend = "Look at DESKSTREAM_NATS_MONITOR_URL, and at `http` in NATS's configuration."
+            return [warning("NATS storage", f"{monitor} does not tell ({type(error).__name__}).", mend)]
+    return [_filled(told["storage"], told["config"]["max_storage"])]
+
+
+def _filled(used: int, most: int) -> Finding:
     sentence = f"{_mib(used)} of {_mib(most)} used."
     advice = "Raise max_file_store, or give the streams less time; a full store refuses every publish."
     if used > FULL * most:
@@ -58,16 +63,18 @@ async def _room(client: Client) -> Finding:
     return warning("NATS storage", sentence, advice) if used > NEARLY_FULL * most else fine("NATS storage", sentence)
 
 
-async def _topology(client: Client, declarations: Sequence[Declaration]) -> Finding:
+async def drift(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
+    """Whether streams and durables are as the services declare them."""
     changes = await planned(client, declarations)
     differing = [change.what for change in changes if change.how != UNCHANGED]
     if not differing:
-        return fine("streams", f"All {len(changes)} streams and durables are as the services declare them.")
+        return [fine("streams", f"All {len(changes)} streams and durables are as the services declare them.")]
     shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-    return wrong("streams", f"Missing or different: {shown}.", "`deskstream provision` puts them right.")
+    return [wrong("streams", f"Missing or different: {shown}.", "`deskstream provision` puts them right.")]
 
 
-async def _lags(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
+async def lags(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
+    """How far each reader is behind, and whether it catches up."""
     before = await _look(client, declarations)
     if any(lag.pending > LAG_WORTH_A_LOOK for lag in before.values()):
         await asyncio.sleep(SECOND_LOOK_AFTER_S)

@@ -1,7 +1,6 @@
 """`deskstream doctor`."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -9,13 +8,18 @@ import typer
 from rich.text import Text
 
 from deskstream.cli import output, services
-from deskstream.cli.doctor.examining import examine
+from deskstream.cli.doctor.account import Account
+from deskstream.cli.doctor.examining import Report, examine
 from deskstream.cli.doctor.finding import Finding, Level
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import find_place
 from deskstream.cli.problem import WRONG
 
 app = typer.Typer()
+
+_COLUMNS: Final = (
+    "reader", "source", "received", "applied", "duplicate", "rejected", "dead", "waiting", "underway", "repeated",
+)  # fmt: skip
 
 _SIGNS: Final = {
     Level.FINE: Text("✔", style="bold green"),
@@ -29,27 +33,35 @@ def command(as_json: output.AsJson = False) -> None:
     """Find what is wrong, and how to mend it.
 
     Looks at both servers, schemas and streams, how far each service is behind, what fails or waits, clocks, disk, and
-    whether everybody answers. Changes nothing. Exit code 1 if something is wrong; a warning is not.
+    whether everybody answers; and adds up what became of every message, by channel and reader. Of what is there it
+    changes nothing. Exit code 1 if something is wrong; a warning is not.
     """
-    place = find_place()
-    findings = carry_out(examine(place, services.installed()))
-    ill = any(finding.level is Level.WRONG for finding in findings)
+    report = carry_out(examine(find_place(), services.installed()))
+    ill = any(finding.level is Level.WRONG for finding in report.findings)
     if as_json:
-        output.say_json({"ok": not ill, "findings": [asdict(finding) for finding in findings]})
+        output.say_json({"ok": not ill, **asdict(report)})
     else:
-        _tell(findings)
+        _tell(report)
     if ill:
         raise typer.Exit(WRONG)
 
 
-def _tell(findings: Sequence[Finding]) -> None:
-    output.table(["", "", ""], [_row(finding) for finding in findings])
-    counts = Counter(finding.level for finding in findings)
+def _tell(report: Report) -> None:
+    output.table(["", "", ""], [_row(finding) for finding in report.findings])
+    if report.accounts:
+        output.line("")
+        output.table([*_COLUMNS], [_of(account) for account in report.accounts])
+    counts = Counter(finding.level for finding in report.findings)
     if not (counts[Level.WRONG] or counts[Level.WARNING]):
         output.line(Text("\nAll is fine.", style="bold green"))
         return
     things, warnings = output.count_of(counts[Level.WRONG], "thing"), output.count_of(counts[Level.WARNING], "warning")
     output.line(Text(f"\n{things} to mend, {warnings}.", style="bold"))
+
+
+def _of(account: Account) -> list[str | Text]:
+    numbers = [getattr(account, column) for column in _COLUMNS[2:]]
+    return [account.reader, account.source, *("–" if number is None else f"{number:,}" for number in numbers)]
 
 
 def _row(finding: Finding) -> list[str | Text]:

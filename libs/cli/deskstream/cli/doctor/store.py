@@ -1,18 +1,19 @@
 """PostgreSQL: whether it answers, whether it is up to date, whether anything waits that should have gone on."""
 
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+import asyncpg
 
 from deskstream.cli.database import Connection, schema, schemas_made
 from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
+from deskstream.cli.doctor.probing import Clock, skew_found
 from deskstream.messaging import Declaration, dead_letters
 from deskstream.runtime.migrations import MigrationError, missing_migrations
 from deskstream.runtime.schemas import schemas
 
-SKEW_SEEN: Final = timedelta(seconds=2)
-SKEW_WRONG: Final = timedelta(seconds=30)
 GAP_OLD: Final = timedelta(seconds=60)
 CONNECTIONS_FULL: Final = 0.9
 
@@ -36,20 +37,42 @@ FROM sends
 """
 
 
-async def examine_store(connection: Connection, declarations: Sequence[Declaration]) -> list[Finding]:
+async def examine_store(connection: Connection, declarations: Sequence[Declaration], clock: Clock) -> list[Finding]:
     """Everything about the database."""
-    findings = await _server(connection)
-    missing = await _migrations(connection, declarations)
-    findings.append(missing)
+    findings = await _server(connection, clock)
+    findings.append(await _allowed("migrations", _migrations(connection, declarations)))
     for name in await schemas_made(connection, [declaration.name for declaration in declarations]):
+        findings += await _looked_at(connection, name)
+    return [finding for finding in findings if finding]
+
+
+async def _looked_at(connection: Connection, name: str) -> list[Finding]:
+    try:
         async with schema(connection, name) as tx:
-            if await tx.fetchval("SELECT to_regclass('waiting')") is not None:
-                findings += await _service(tx, name)
-    return findings
+            if await tx.fetchval("SELECT to_regclass('waiting')") is None:
+                return []
+            return await _service(tx, name)
+    except asyncpg.InsufficientPrivilegeError as error:
+        return [_denied(f"schema {name}", error)]
 
 
-async def _server(connection: Connection) -> list[Finding]:
-    asked, started = datetime.now(UTC), time.perf_counter()
+async def _allowed(what: str, asked: Awaitable[Finding]) -> Finding:
+    try:
+        return await asked
+    except asyncpg.InsufficientPrivilegeError as error:
+        return _denied(what, error)
+
+
+def _denied(what: str, error: asyncpg.InsufficientPrivilegeError) -> Finding:
+    return wrong(
+        "PostgreSQL permissions",
+        f"We may not look at {what}: {error}.",
+        "Ask as the owner of the tables: name its user in DESKSTREAM_POSTGRES_URL.",
+    )
+
+
+async def _server(connection: Connection, clock: Clock) -> list[Finding]:
+    asked, started = clock(), time.perf_counter()
     row = await connection.fetchrow(_ABOUT)
     assert row is not None
     took = timedelta(seconds=time.perf_counter() - started)
@@ -66,18 +89,6 @@ def _connections(used: int, most: int) -> Finding:
     if used <= CONNECTIONS_FULL * most:
         return fine("connections", sentence)
     return warning("connections", sentence, "Raise max_connections, or lower DESKSTREAM_POOL_SIZE.")
-
-
-def skew_found(skew: timedelta) -> Finding:
-    """What a clock of the database that is so far ahead of ours means."""
-    off = abs(skew)
-    where = "ahead of" if skew > timedelta() else "behind"
-    sentence = f"The database's clock is {off.total_seconds():.1f} s {where} this machine's."
-    if off > SKEW_WRONG:
-        return wrong("clock", sentence, "Set both by NTP: timers and deadlines follow the database's.")
-    if off > SKEW_SEEN:
-        return warning("clock", sentence, "Set both by NTP.")
-    return fine("clock", "This machine and the database agree about the time.")
 
 
 async def _migrations(connection: Connection, declarations: Sequence[Declaration]) -> Finding:

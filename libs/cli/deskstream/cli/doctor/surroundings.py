@@ -4,34 +4,46 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
+from nats.errors import Error as NatsError
 
 from deskstream.cli.asking import Client
 from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
 from deskstream.cli.place import Place
-from deskstream.contracts import subjects
-from deskstream.contracts.journal import ReadHeads
+from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.messaging import commands
 from deskstream.runtime.embedded.home import home_folder_of_root
 
 ANSWER_WITHIN_S: Final = 3.0
+"""A service whose servers hang has found that out after two."""
 GIB: Final = 1024**3
 LITTLE: Final = 1 * GIB
 SOON_LITTLE: Final = 5 * GIB
 
 
-async def examine_services(client: Client, names: Sequence[str]) -> list[Finding]:
-    """Whether each service answers. Every one answers questions about its journal."""
-    answers = await asyncio.gather(*(_service_answers(client, name) for name in names))
-    silent = [name for name, answered in zip(names, answers, strict=True) if not answered]
-    if not silent:
-        return [fine("services", f"All {len(names)} answer: {', '.join(names)}.")]
-    return [
+Healths: TypeAlias = dict[str, HealthRead]
+
+
+async def ask_services(client: Client, names: Sequence[str]) -> Healths:
+    """How each service says that it is; those that do not answer are left out."""
+    answers = await asyncio.gather(*(_health_of(client, name) for name in names))
+    return {name: health for name, health in zip(names, answers, strict=True) if health is not None}
+
+
+def judge_services(names: Sequence[str], healths: Healths) -> list[Finding]:
+    """Whether each service answers, and can do its work."""
+    findings = [
         wrong("services", f"{name} does not answer.", f"Start it: `deskstream up`, or `deskstream run {name}`.")
-        for name in silent
+        for name in names
+        if name not in healths
     ]
+    for name, health in healths.items():
+        if health.problem:
+            mend = f"Nobody should send it work before that is mended; the log of {name} says more."
+            findings.append(wrong("services", f"{name} is not ready: {health.problem}.", mend))
+    return findings or [fine("services", f"All {len(names)} answer and are ready: {', '.join(names)}.")]
 
 
 async def examine_doors(place: Place) -> list[Finding]:
@@ -70,12 +82,12 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-async def _service_answers(client: Client, name: str) -> bool:
-    asked = ReadHeads(lane=subjects.events_lane(name), limit=1)
+async def _health_of(client: Client, name: str) -> HealthRead | None:
     try:
-        return (await commands.call(client, asked, service=name, within=ANSWER_WITHIN_S)).ok
-    except TimeoutError:
-        return False
+        answer = await commands.call(client, ReadHealth(), service=name, within=ANSWER_WITHIN_S)
+    except (TimeoutError, NatsError):
+        return None
+    return HealthRead.model_validate(answer.result)
 
 
 async def _http_answers(url: str) -> Finding:

@@ -56,6 +56,13 @@ class EmbeddedServers:
             postgres_url, nats_url = postgres.start(), nats.start()
             return Addresses(nats_url=nats_url, nats_monitor_url=nats.monitor_url, postgres_url=postgres_url)
 
+    @property
+    def monitor_url(self) -> str | None:
+        """Where NATS tells its own figures over HTTP; None when it does not run."""
+        home = self._existing_home()
+        nats = EmbeddedNats(home) if home else None
+        return nats.monitor_url if nats and nats.running else None
+
     def stop(self) -> None:
         """Stop both; data stay. Nothing happens when neither runs."""
         home = self._existing_home()

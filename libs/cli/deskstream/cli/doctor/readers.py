@@ -1,0 +1,134 @@
+"""The account of each reader and lane, from the records alone: nothing is counted for it while messages are handled.
+
+Sequences have no gaps. So the sum of a writer's last ones is how much it ever said, and the sum of a reader's is how
+much it passed; both are read as of one moment.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from nats.js.errors import NotFoundError
+
+from deskstream.cli.asking import Client
+from deskstream.cli.database import Connection, schemas_made
+from deskstream.cli.doctor.account import CHECK, Account, Books
+from deskstream.cli.doctor.finding import Finding, wrong
+from deskstream.contracts import subjects
+from deskstream.contracts.health import HealthRead
+from deskstream.messaging import Declaration
+from deskstream.messaging.item import Fate
+from deskstream.messaging.topology import stream_of
+
+PATIENCE_S: Final = 5.0
+"""What is on its way now has arrived by then, or does not move."""
+LOOK_EVERY_S: Final = 0.5
+
+_SAID: Final = """
+SELECT lane, sum(seq)::bigint AS said
+FROM heads
+GROUP BY lane
+"""
+
+# What stands in the table and was passed meanwhile is only not yet tidied away.
+_READ: Final = """
+SELECT lane, sum(passed)::bigint AS passed, sum(waiting)::bigint AS waiting, sum(dead)::bigint AS dead,
+       sum(dropped)::bigint AS dropped
+FROM (
+    SELECT lane, sum(seq) AS passed, 0 AS waiting, 0 AS dead, 0 AS dropped
+    FROM progress
+    GROUP BY lane
+    UNION ALL
+    SELECT w.lane, 0, count(DISTINCT (w.key, w.seq)) FILTER (WHERE w.state <> 'dead'),
+           count(DISTINCT (w.key, w.seq)) FILTER (WHERE w.state = 'dead'), 0
+    FROM waiting w
+    LEFT JOIN progress p USING (lane, key)
+    WHERE w.seq > coalesce(p.seq, 0)
+    GROUP BY w.lane
+    UNION ALL
+    SELECT lane, 0, 0, 0, count(*)
+    FROM dropped
+    WHERE seq > 0
+    GROUP BY lane
+) counted
+GROUP BY lane
+"""
+
+_OWED: Final = "SELECT count(*) FROM unpublished"
+_SEARCH: Final = "SELECT set_config('search_path', $1, true)"
+
+
+async def books_of_readers(
+    client: Client, connection: Connection, declarations: Sequence[Declaration], healths: Mapping[str, HealthRead]
+) -> Books:
+    """Looks until everything adds up, or what does not moves no more."""
+    deadline = time.monotonic() + PATIENCE_S
+    first = now = await _accounts(connection, declarations)
+    while any(one.underway for one in now) and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_EVERY_S)
+        now = await _accounts(connection, declarations)
+    findings = [
+        _missing(account)
+        for before, account in zip(first, now, strict=True)
+        if account.underway
+        and replace(account, received=before.received, underway=before.underway) == before
+        and await _nothing_comes(client, connection, account)
+    ]
+    return Books([replace(account, repeated=_repeated(account, healths)) for account in now], findings)
+
+
+async def _accounts(connection: Connection, declarations: Sequence[Declaration]) -> list[Account]:
+    made = set(await schemas_made(connection, [declaration.name for declaration in declarations]))
+    present = [declaration for declaration in declarations if declaration.name in made]
+    said, accounts = dict[str, int](), list[Account]()
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for declaration in present:
+            said |= {row["lane"]: row["said"] for row in await _rows(connection, declaration.name, _SAID)}
+        for declaration in present:
+            read = {row["lane"]: row for row in await _rows(connection, declaration.name, _READ)}
+            lanes = [lane for lane in declaration.hears if lane != subjects.INBOUND]
+            accounts += [_account(declaration.name, lane, said.get(lane, 0), read.get(lane)) for lane in lanes]
+    return accounts
+
+
+async def _rows(connection: Connection, schema: str, query: str) -> Sequence[Any]:
+    await connection.execute(_SEARCH, schema)
+    there = await connection.fetchval("SELECT to_regclass('waiting')") is not None
+    return await connection.fetch(query) if there else []
+
+
+def _account(reader: str, lane: str, said: int, read: Any) -> Account:
+    passed, waiting, dead, dropped = (read[name] if read else 0 for name in ("passed", "waiting", "dead", "dropped"))
+    return Account(
+        reader, lane, received=said, applied=passed - dropped, duplicate=0, rejected=dropped, dead=dead,
+        waiting=waiting, underway=said - passed - dead - waiting,
+    )  # fmt: skip
+
+
+async def _nothing_comes(client: Client, connection: Connection, account: Account) -> bool:
+    """Whether the broker has nothing more for the reader, and the writer owes the broker nothing."""
+    try:
+        about = await client.jsm().consumer_info(stream_of(account.source), account.reader)
+    except NotFoundError:
+        return False
+    if about.num_pending or about.num_ack_pending:
+        return False
+    async with connection.transaction(readonly=True):
+        await connection.execute(_SEARCH, subjects.owner_of(account.source))
+        return not await connection.fetchval(_OWED)
+
+
+def _missing(account: Account) -> Finding:
+    reader, lane, lacking = account.reader, account.source, account.underway
+    if lacking < 0:
+        sentence = f"{reader} has passed {-lacking:,} more events of {lane} than its writer knows to have said."
+        return wrong(CHECK, sentence, "That database is older than its stream: `deskstream reconcile` says how far.")
+    sentence = f"{reader} lacks {lacking:,} of {account.received:,} events of {lane}, and nothing is on its way."
+    return wrong(CHECK, sentence, "`deskstream reconcile` lists what the stream lacks; `--apply` publishes it again.")
+
+
+def _repeated(account: Account, healths: Mapping[str, HealthRead]) -> int | None:
+    health = healths.get(account.reader)
+    return health.handled.get(account.source, {}).get(Fate.DUPLICATE, 0) if health else None
