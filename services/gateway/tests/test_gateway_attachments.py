@@ -1,8 +1,10 @@
 """Files up and down: kept once under their SHA-256, within a limit, and never shown as a page."""
 
 import asyncio
+import contextlib
 from hashlib import sha256
 
+import httpx
 import pytest
 
 from deskstream.gateway.api.attachments import AT_ONCE, LIMIT
@@ -78,3 +80,15 @@ async def test_p10_too_many_at_once_are_asked_to_come_again(api):
     go_on.set()
     assert (answer.json()["code"], answer.headers["retry-after"]) == ("too_many_uploads", "1")
     assert {(await upload).status_code for upload in uploads} == {201}
+
+
+async def test_p10_an_endless_file_is_cut(serving):
+    async def endless():
+        while True:
+            yield b"x" * 262_144
+
+    async with serving() as client:
+        # The server says no and closes; a client that only writes sees no more than that it closed.
+        with contextlib.suppress(httpx.TransportError):
+            assert (await client.post("/api/attachments", content=endless())).status_code == 413
+        assert (await client.get("/api/health")).status_code == 200

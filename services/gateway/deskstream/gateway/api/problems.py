@@ -89,6 +89,9 @@ async def _raised(request: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers |= RETRY_AFTER
+    if error.status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
+        # The server would read on, and throw away, for as long as the other side sends.
+        headers["Connection"] = "close"
     return problem(error, headers)
 
 
