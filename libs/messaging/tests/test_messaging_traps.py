@@ -1,0 +1,123 @@
+"""Traps of the libraries below us: each cost somebody an evening, so each has its test."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from deskstream.contracts import Command
+from deskstream.messaging import Query, Service, commands
+from deskstream.messaging.connection import client_of
+from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.nats import EmbeddedNats
+from deskstream.runtime.launch import running
+from deskstream.runtime.settings import RuntimeSettings
+from deskstream.testkit.desk import desk, prepare
+from deskstream.testkit.eventually import eventually
+from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
+
+
+class AskTheImpossible(Command, service="asking"):
+    counter: str = "a"
+
+
+WAITS_FOR_A_LOCK = """
+SELECT count(*) > 0
+FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def fail(tx, asked):
+    raise ZeroDivisionError(asked.counter)
+
+
+ASKING = replace(
+    COUNTING,
+    name="asking",
+    says=("events.asking",),
+    build=lambda settings: Service(hears=(), answers=[Query(AskTheImpossible, fail)]),
+)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A broker of this test's own, stopped whatever happens."""
+    found = EmbeddedNats(Home(tmp_path, user=None))
+    yield found
+    found.stop()
+
+
+async def total(pool, key):
+    return await pool.fetchval("SELECT total FROM counters WHERE id = $1", key)
+
+
+async def test_an_unhandled_error_in_a_request_s_handler_is_answered_and_no_mere_timeout(database, nats_url, broker):
+    async with desk([COUNTING, SUMMING, ASKING], database, nats_url):
+        started = time.monotonic()
+        answer = await commands.call(broker, AskTheImpossible())
+        assert (answer.ok, answer.error.code) == (False, "internal_error")
+        assert "logged" in answer.error.sentence
+        assert time.monotonic() - started < 3
+
+
+async def test_answers_come_to_an_inbox_that_bears_the_service_s_name(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        client = client_of(services["summing"].broker)
+        assert client.new_inbox().startswith("_INBOX_summing.")
+        assert (await services["summing"].call(Count(counter="a"))).ok
+        inboxes = [found.subject for found in client._subs.values() if found.subject.startswith("_INBOX")]
+        assert inboxes
+        assert all(subject.startswith("_INBOX_summing.") for subject in inboxes)
+
+
+async def test_a_dead_broker_is_looked_for_every_few_seconds_and_never_given_up(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        options = client_of(services["summing"].broker).options
+        assert options["ping_interval"] * options["max_outstanding_pings"] <= 10
+        assert options["max_reconnect_attempts"] == -1
+
+
+@pytest.mark.slow
+async def test_after_a_reconnect_pulling_begins_again_at_once(database, server):
+    async with desk([COUNTING, SUMMING], database, server.start()) as services:
+        client = client_of(services["summing"].broker)
+        await services["summing"].call(Count(counter="a"))
+        await asyncio.to_thread(server.stop)
+        await eventually(lambda: not client.is_connected, within=10)
+        await asyncio.to_thread(server.start)
+        await eventually(lambda: client.is_connected, within=10)
+        # A request from before the outage would be missed only by its heartbeats, after a quarter of a minute.
+        await eventually(lambda: services["summing"].call(Count(counter="b")), within=10)
+        await eventually(lambda: total(services["summing"].pool, "b"), within=5)
+
+
+async def test_p11_a_command_that_runs_while_the_service_stops_gets_its_answer(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        await services["summing"].call(Count(counter="a"))
+        holding = await asyncpg.connect(database)
+        async with holding.transaction():
+            await holding.execute("SELECT 1 FROM counting.counters WHERE id = 'a' FOR UPDATE")
+            asked = asyncio.create_task(services["summing"].call(Count(counter="a")))
+            await eventually(lambda: holding.fetchval(WAITS_FOR_A_LOCK), within=5)
+            stopped = asyncio.create_task(services["counting"].stop())
+            await asyncio.sleep(0.2)
+        answer = await asked
+        assert answer.ok
+        assert answer.result == {"total": 2}
+        await stopped
+        await holding.close()
+
+
+async def test_a_service_that_starts_changes_no_stream_and_no_durable(database, nats_url, broker):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    js = broker.jetstream()
+    durable = (await js.consumer_info("EVENTS_COUNTING", "summing")).config
+    stream = (await js.stream_info("EVENTS_COUNTING")).config
+    await js.add_consumer("EVENTS_COUNTING", durable.evolve(ack_wait=77.0))
+    await js.update_stream(stream.evolve(max_age=4321.0))
+    async with running([COUNTING, SUMMING], RuntimeSettings(nats_url=nats_url, postgres_url=database)):
+        assert (await js.consumer_info("EVENTS_COUNTING", "summing")).config.ack_wait == 77.0
+        assert (await js.stream_info("EVENTS_COUNTING")).config.max_age == 4321.0
