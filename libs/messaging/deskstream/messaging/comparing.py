@@ -57,9 +57,9 @@ _FORGET: Final = "DELETE FROM streams_known WHERE lane = $1"
 _RECENT: Final = """
 SELECT message_id
 FROM journal j
-WHERE lane = $1 AND id > $2 AND NOT EXISTS (SELECT 1 FROM unpublished u WHERE u.id = j.id)
+WHERE lane = $1 AND id > $2 AND id <= $3 AND NOT EXISTS (SELECT 1 FROM unpublished u WHERE u.id = j.id)
 ORDER BY id DESC
-LIMIT $3
+LIMIT $4
 """
 
 _OWE_SINCE: Final = """
@@ -93,16 +93,16 @@ class Point:
     at: datetime
 
 
-async def look(tx: Tx, client: Client, lane: str, *, closely: bool = False) -> Fit:
+async def look(tx: Tx, client: Client, lane: str, *, upto: int | None = None) -> Fit:
     """Compares the end of a stream with the journal of this schema, and remembers it where they fit.
 
-    `closely` (on connecting) also looks for what was acknowledged last, which a power cut may have taken. Raises a NATS
-    error or `TimeoutError` when the broker cannot say.
+    With `upto` (on connecting) it also looks for what was acknowledged last of the rows up to this one, which a power
+    cut may have taken. Raises a NATS error or `TimeoutError` when the broker cannot say.
     """
     if is_inbound(lane):
         return await _look_inbound(tx, client, lane)
     point = await _point(tx, lane)
-    recent = await _acknowledged_since(tx, lane, point) if closely and point else set()
+    recent = await _acknowledged_since(tx, lane, point, upto) if upto is not None and point else set()
     state = await state_of(client, stream_of(lane))
     if state is None:
         return Fit.NO_STREAM
@@ -160,8 +160,8 @@ async def _has_expired(tx: Tx, state: StreamState, point: Point) -> bool:
     return state.kept is not None and point.at < now - state.kept + MARGIN
 
 
-async def _acknowledged_since(tx: Tx, lane: str, point: Point) -> set[UUID]:
-    return {row["message_id"] for row in await tx.fetch(_RECENT, lane, point.journal_id, RECENT)}
+async def _acknowledged_since(tx: Tx, lane: str, point: Point, upto: int) -> set[UUID]:
+    return {row["message_id"] for row in await tx.fetch(_RECENT, lane, point.journal_id, upto, RECENT)}
 
 
 async def _are_there(client: Client, state: StreamState, recent: set[UUID]) -> bool:

@@ -14,7 +14,7 @@ from nats.errors import ConnectionReconnectingError
 from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.health import HealthRead
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
-from deskstream.messaging import commands, journal
+from deskstream.messaging import commands
 from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, told
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject
@@ -72,7 +72,9 @@ class RunningService:
         self.broker = make_broker(self.name, reach, self._reconnected, self._wish)
         self.app = FastStream(self.broker, logger=None)
         self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page, clock_offset=clock_offset)
-        self._guard = Guard(declaration, pool, lambda: client_of(self.broker), recovered)
+        self._guard = Guard(
+            declaration, pool, lambda: client_of(self.broker), recovered=recovered, write_marks=self.sweeper.write_marks
+        )
         self._hearing = Hearing(
             declaration, self.runner, pool, lambda: client_of(self.broker), ended=self._ended,
             take_up=TakeUp(self.runner, pool, self._read_page, self._read_heads),
@@ -142,7 +144,7 @@ class RunningService:
             await asyncio.gather(self._running, return_exceptions=True)
             await self.runner.hand_back(left)
             await self.publisher.room(1)
-            await self._write_last_marks()
+            await self.sweeper.write_marks()
         self._wish.to_stop = True
         try:
             await self.app.stop()
@@ -217,12 +219,6 @@ class RunningService:
         log.error("loop_died", service=self.name, loop=task.get_name(), reason=repr(error), exc_info=error)
         if self.failed is not None and not self.failed.done():
             self.failed.set_exception(error)
-
-    async def _write_last_marks(self) -> None:
-        marks = self.publisher.take_marks()
-        if marks:
-            async with self.pool.acquire() as connection:
-                await journal.mark_published(connection, marks)
 
     async def _read_page(self, lane: str, asked: ReadJournal) -> JournalPage:
         answer = await self._call_owner(lane, asked)

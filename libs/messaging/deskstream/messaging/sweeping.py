@@ -80,7 +80,11 @@ class Sweeper:
             log.warning("sweep_postponed", duty=getattr(duty, "__name__", ""), reason=repr(error)[:300])
 
     async def _marks(self) -> None:
-        marks = self._publisher.take_marks(older_than=MARKS_WAIT_S)
+        await self.write_marks(older_than=MARKS_WAIT_S)
+
+    async def write_marks(self, *, older_than: float = 0.0) -> None:
+        """Writes down what the broker acknowledged."""
+        marks = self._publisher.take_marks(older_than=older_than)
         if not marks:
             return
         try:
