@@ -18,7 +18,8 @@ from tests.architecture.repository import ROOT, imports, modules, sections, serv
 ARROWS = {
     "ingest": {"adapters"},
     "crm": {"ingest"},
-    "conversation": {"crm", "routing", "ingest", "conversation"},
+    "conversation": {"crm", "routing", "ingest", "conversation", "ticketing"},
+    "ticketing": {"conversation", "ticketing"},
     "routing": {"conversation"},
     "sla": {"conversation"},
     "gateway": {"conversation", "routing", "sla"},
@@ -28,6 +29,10 @@ ARROWS = {
 A channel hears `outbound.<channel>` and says `inbound.<channel>`. A service that stands in no row and that none of
 these hears lengthens nobody's way: it needs no row.
 """
+
+CONFIDENTIAL = subjects.events_lane("issues")
+FOR_THE_DEV_ORG = {"gateway"}
+"""Who may hear of issues, confidential ones too (W12); everybody else writes what customers read."""
 
 LITERALS = {
     "libs/contracts/": "the one place that spells subjects",
@@ -86,6 +91,11 @@ def test_every_service_hears_whom_it_may():
         if declaration.name in ARROWS and heard(declaration) != ARROWS[declaration.name]
     }
     assert not wrong
+
+
+def test_nobody_who_faces_customers_hears_what_issues_say():
+    hearers = {declaration.name for declaration in declared() if CONFIDENTIAL in declaration.hears}
+    assert hearers <= FOR_THE_DEV_ORG
 
 
 def test_nobody_on_the_way_hears_a_service_without_a_row():

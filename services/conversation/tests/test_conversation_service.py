@@ -32,7 +32,7 @@ OTHERS = Declaration(
     settings=NoSettings,
     build=lambda settings: Service(hears=()),
     migrations=MIGRATIONS,
-    says=("events.crm", "events.routing", "events.delivery"),
+    says=("events.crm", "events.routing", "events.delivery", "events.way_back"),
 )
 
 

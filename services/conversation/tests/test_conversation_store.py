@@ -151,7 +151,7 @@ async def test_a_conversation_is_found_by_number_and_by_id(pool, keep):
     async with pool.acquire() as tx:
         by_number = await store.find(tx, asked.FindConversation(number=12))
         by_id = await store.find(tx, asked.FindConversation(conversation_id=story.id))
-        assert by_number == by_id == {"conversation": story.facts.model_dump(mode="json")}
+        assert by_number[0] == by_id[0] == story.facts
         for nothing in ({"number": 13}, {"number": 12, "conversation_id": another()}, {}):
             with pytest.raises(Refused) as no:
                 await store.find(tx, asked.FindConversation(**nothing))

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from deskstream.contracts import conversation, crm, ingest, routing, subjects
+from deskstream.contracts import conversation, crm, ingest, routing, subjects, ticket_talk, way_back
 from deskstream.conversation import handlers
 from deskstream.conversation.config import Settings
 from deskstream.conversation.domain.messages import Sending
@@ -13,7 +13,10 @@ from deskstream.runtime.channels import ALWAYS
 def build(settings: Settings) -> Service:
     """The running service's parts."""
     sending = Sending(undo=settings.undo, channels=settings.channels)
-    return Service(hears=handlers.hears(frozenset(settings.extra_channels)), answers=handlers.answers(sending))
+    return Service(
+        hears=handlers.hears(frozenset(settings.extra_channels), sending),
+        answers=handlers.answers(sending, settings.suggest_ticket_after),
+    )
 
 
 SERVICE = Declaration(
@@ -21,7 +24,7 @@ SERVICE = Declaration(
     settings=Settings,
     build=build,
     migrations=files("deskstream.conversation") / "migrations",
-    hears=(crm.LANE, conversation.FOLLOW_UP_LANE, routing.LANE, ingest.DELIVERY_LANE),
+    hears=(crm.LANE, conversation.FOLLOW_UP_LANE, routing.LANE, ingest.DELIVERY_LANE, way_back.LANE),
     # The lanes of other channels are declared by their adapters.
-    says=(conversation.LANE, conversation.FOLLOW_UP_LANE, subjects.outbound_lane(ALWAYS)),
+    says=(conversation.LANE, conversation.FOLLOW_UP_LANE, ticket_talk.LANE, subjects.outbound_lane(ALWAYS)),
 )

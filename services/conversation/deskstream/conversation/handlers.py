@@ -1,7 +1,7 @@
 """What this service hears and answers."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -30,10 +30,12 @@ from deskstream.contracts.conversation import (
     StartConversation,
     UndoReply,
 )
+from deskstream.contracts.conversation_tickets import DismissTicketSuggestion, PrefillTicket
 from deskstream.contracts.crm import SenderIdentified
 from deskstream.contracts.ids import AgentId, ConversationId, NoteId, ReplyId
 from deskstream.contracts.ingest import DeliveryNoted
 from deskstream.contracts.routing import OwnerChosen
+from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
 from deskstream.conversation import store
 from deskstream.conversation.domain import Conversation, State, decide, due, evolve
 from deskstream.conversation.domain.messages import (
@@ -42,11 +44,13 @@ from deskstream.conversation.domain.messages import (
     Message,
     SendAgain,
     Sending,
+    SendWanted,
     Start,
     TimeCame,
     WriteNote,
     WriteReply,
 )
+from deskstream.conversation.domain.tickets import suggests_ticket
 from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
 
@@ -96,18 +100,21 @@ def _passed_on(answered: frozenset[str], heard: Heard[MessagePassedOn]) -> Incom
     )
 
 
-def hears(answered: frozenset[str]) -> list[Hears]:
+def hears(answered: frozenset[str], sending: Sending) -> list[Hears]:
     """`answered` are the channels whose adapters are told where each of their messages went."""
     return [
         On(SenderIdentified, CONVERSATIONS, key=_of, becomes=partial(_incoming, answered)),
         On(MessagePassedOn, CONVERSATIONS, key=_of, becomes=partial(_passed_on, answered)),
         On(DeliveryNoted, CONVERSATIONS, key=_of),
         Absorb(OwnerChosen, CONVERSATIONS, key=_of),
+        On(TicketReported, CONVERSATIONS, key=_of),
+        On(IssueEnded, CONVERSATIONS, key=_of),
+        On(ReplyWanted, CONVERSATIONS, key=_of, becomes=partial(_wanted, sending)),
     ]
 
 
-def answers(sending: Sending) -> list[Answers]:
-    """The commands; `sending` says how replies leave."""
+def answers(sending: Sending, suggest_after: timedelta) -> list[Answers]:
+    """The commands; `sending` says how replies leave, `suggest_after` when a ticket is suggested (C7)."""
     return [
         _answer(StartConversation, becomes=partial(_start, sending)),
         _answer(SendReply, becomes=partial(_write_reply, sending)),
@@ -126,7 +133,9 @@ def answers(sending: Sending) -> list[Answers]:
         _answer(Resolve),
         _answer(Archive),
         _answer(Review),
-        Query(FindConversation, store.find),
+        _answer(DismissTicketSuggestion),
+        Query(FindConversation, partial(_find, suggest_after)),
+        Query(PrefillTicket, store.prefill),
     ]
 
 
@@ -161,6 +170,18 @@ async def _send_again(tx: Tx, heard: Sequence[Heard[RetryReply]], now: datetime)
         )
         for one in heard
     ]
+
+
+def _wanted(sending: Sending, heard: Heard[ReplyWanted]) -> SendWanted:
+    return SendWanted(heard.data.conversation_id, _new_reply(heard), heard.data, sending)
+
+
+async def _find(suggest_after: timedelta, tx: Tx, asked: FindConversation) -> dict[str, Any]:
+    facts, now = await store.find(tx, asked)
+    return {
+        "conversation": facts.model_dump(mode="json"),
+        "suggests_ticket": suggests_ticket(facts, now, suggest_after),
+    }
 
 
 def _write_note(heard: Heard[AddNote]) -> WriteNote:

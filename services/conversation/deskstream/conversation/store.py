@@ -1,6 +1,7 @@
 """All SQL of this service: conversations as one document each, and the messages of their threads."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +9,11 @@ from pydantic import TypeAdapter
 
 from deskstream.contracts import Refused
 from deskstream.contracts.conversation import FindConversation, RetryReply
-from deskstream.contracts.facts import Reply
+from deskstream.contracts.conversation_tickets import PrefillTicket
+from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply
 from deskstream.contracts.ids import ConversationId
 from deskstream.conversation.domain.state import Conversation, Filed, Marked, MessageKind, State, Unopened
+from deskstream.conversation.domain.tickets import prefilled
 from deskstream.messaging import Tx
 
 # A row that is missing gets its number here; the lock is taken in the order of ids.
@@ -61,9 +64,20 @@ WHERE m.kind = 'reply'
 """
 
 _FIND = """
-SELECT state
+SELECT state, now() AS now
 FROM conversations
 WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)
+"""
+
+# The first message where none is chosen.
+_CHOSEN = """
+SELECT m.id, m.body
+FROM messages m
+WHERE m.conversation_id = $1
+  AND m.kind = 'customer'
+  AND (m.id = ANY($2::uuid[]) OR cardinality($2::uuid[]) = 0)
+ORDER BY m.position
+LIMIT CASE WHEN cardinality($2::uuid[]) = 0 THEN 1 ELSE 50 END
 """
 
 _STATE: TypeAdapter[Conversation] = TypeAdapter(Conversation)
@@ -119,12 +133,22 @@ async def replies(tx: Tx, asked: Sequence[RetryReply]) -> dict[UUID, Reply]:
     return {reply_id: Reply.model_validate_json(body) for reply_id, body in rows}
 
 
-async def find(tx: Tx, asked: FindConversation) -> dict[str, Any]:
-    """The public state of the conversation that is named. Raises `Refused` when there is none."""
-    document = await tx.fetchval(_FIND, asked.conversation_id, asked.number)
-    if document is None:
+async def find(tx: Tx, asked: FindConversation) -> tuple[ConversationFacts, datetime]:
+    """The public state of the conversation that is named, and the time. Raises `Refused` when there is none."""
+    row = await tx.fetchrow(_FIND, asked.conversation_id, asked.number)
+    if row is None:
         raise Refused("conversation_not_found", "There is no conversation of that id or number.")
-    return {"conversation": read(document).facts.model_dump(mode="json")}
+    return read(row["state"]).facts, row["now"]
+
+
+async def prefill(tx: Tx, asked: PrefillTicket) -> dict[str, Any]:
+    """W2: what a ticket needs to know of a conversation. Raises `Refused` for messages that do not stand in it."""
+    facts, _ = await find(tx, FindConversation(conversation_id=asked.conversation_id))
+    rows = await tx.fetch(_CHOSEN, asked.conversation_id, asked.messages)
+    if len(rows) < len(set(asked.messages)):
+        raise Refused("message_not_found", "Not all of these are customer's messages of this conversation.")
+    written_in = [ReceivedMessage.model_validate_json(row["body"]) for row in rows]
+    return {"prefill": prefilled(facts, written_in)}
 
 
 def read(document: str) -> Conversation:

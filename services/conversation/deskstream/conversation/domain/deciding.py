@@ -18,8 +18,10 @@ from deskstream.contracts.conversation import (
     Snooze,
     UndoReply,
 )
+from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.ingest import DeliveryNoted
-from deskstream.conversation.domain import closing, describing, holding, opening, replying, snoozing
+from deskstream.contracts.way_back import IssueEnded, TicketReported
+from deskstream.conversation.domain import closing, describing, holding, opening, replying, snoozing, tickets
 from deskstream.conversation.domain.answering import with_answer
 from deskstream.conversation.domain.delivering import note_delivery
 from deskstream.conversation.domain.hearing import hear
@@ -29,17 +31,25 @@ from deskstream.conversation.domain.messages import (
     Join,
     Message,
     SendAgain,
+    SendWanted,
     Start,
     TimeCame,
+    Work,
     WriteNote,
     WriteReply,
 )
 from deskstream.conversation.domain.state import Conversation, State, Unopened
+from deskstream.conversation.domain.tickets import talk
 from deskstream.conversation.domain.waking import wake
 
 
 def decide(state: State, message: Message, now: datetime) -> list[Event]:
-    """What is said about a message. Raises `Refused` when the rules say no, to commands only."""
+    """What is said about a message, to tickets too. Raises `Refused` when the rules say no, to commands only."""
+    said = _decide(state, message, now)
+    return [*said, *told] if (told := talk(state, said, now)) else said
+
+
+def _decide(state: State, message: Message, now: datetime) -> list[Event]:
     if isinstance(state, Unopened):
         return _begin(state, message, now)
     match message:
@@ -49,6 +59,8 @@ def decide(state: State, message: Message, now: datetime) -> list[Event]:
             return note_delivery(state, message, now)
         case TimeCame():
             return wake(state, now)
+        case TicketReported() | IssueEnded() | SendWanted():
+            return _hear_of_work(state, message, now)
         case Start():
             return []
         case _:
@@ -61,10 +73,22 @@ def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:
             return with_answer(opening.open_by_message(state, message, now), message)
         case Start():
             return opening.start(state, message, now)
-        case DeliveryNoted() | TimeCame():
+        case DeliveryNoted() | TimeCame() | TicketReported() | IssueEnded() | SendWanted():
             return []
         case _:
             raise Refused("conversation_not_found", "There is no such conversation. Look for it by its number.")
+
+
+def _hear_of_work(state: Conversation, message: Work, now: datetime) -> list[Event]:
+    match message:
+        case TicketReported():
+            return tickets.hear_of_ticket(state, message, now)
+        case IssueEnded():
+            return tickets.hear_of_issue(state, message, now)
+        case SendWanted():
+            return tickets.send_wanted(state, message, now)
+        case _:
+            assert_never(message)
 
 
 def _answer(state: Conversation, asked: Asked, now: datetime) -> list[Event]:
@@ -91,6 +115,8 @@ def _answer(state: Conversation, asked: Asked, now: datetime) -> list[Event]:
             return closing.archive(state, now)
         case Review():
             return closing.review(state, asked, now)
+        case DismissTicketSuggestion():
+            return tickets.dismiss_suggestion(state.facts, now)
         case _:
             assert_never(asked)
 

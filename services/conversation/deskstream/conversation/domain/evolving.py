@@ -187,6 +187,7 @@ def _released(state: Conversation, event: AgentReplied) -> Conversation:
         queued=tuple(q for q in state.queued if q is not queued),
         deliveries=(*(d for d in state.deliveries if d is not failed), delivery)[-DELIVERIES_LIMIT:],
         marked=(*state.marked, Marked(delivery.position, DeliveryState.QUEUED)) if failed else state.marked,
+        spoken_for=state.spoken_for if reply.signal else tuple(one.ticket_id for one in reply.speaks_for),
     )
 
 

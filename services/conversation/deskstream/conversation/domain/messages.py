@@ -23,9 +23,11 @@ from deskstream.contracts.conversation import (
     StartConversation,
     UndoReply,
 )
+from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import AccountFacts, ContactFacts, ReceivedMessage, Reply, WorkspaceFacts
 from deskstream.contracts.ids import AgentId, ConversationId, NoteId, ReplyId
 from deskstream.contracts.ingest import DeliveryNoted
+from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,16 @@ class SendAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class SendWanted:
+    """A ticket asks to send something."""
+
+    conversation_id: ConversationId
+    reply_id: ReplyId
+    wanted: ReplyWanted
+    sending: Sending
+
+
+@dataclass(frozen=True, slots=True)
 class WriteNote:
     conversation_id: ConversationId
     note_id: NoteId
@@ -118,7 +130,11 @@ Asked: TypeAlias = (
     | Resolve
     | Archive
     | Review
+    | DismissTicketSuggestion
 )
 """Commands to a conversation that exists."""
 
-Message: TypeAlias = Incoming | DeliveryNoted | TimeCame | Start | Asked
+Work: TypeAlias = TicketReported | IssueEnded | SendWanted
+"""What tickets and issues say."""
+
+Message: TypeAlias = Incoming | DeliveryNoted | TimeCame | Start | Work | Asked

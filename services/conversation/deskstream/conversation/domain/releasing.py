@@ -66,6 +66,7 @@ def _answered(facts: ConversationFacts, drops: tuple[str, ...], overtaken_at: da
     return {
         "waits": waits,
         **moved(facts, stage),
+        **({"prepared": ()} if facts.prepared else {}),
         "oldest_unanswered_at": unanswered,
         "public_replies": facts.public_replies + 1,
     }

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.conversation import ReplyQueued, ReplyWithdrawn, SendReply
-from deskstream.contracts.facts import Reply
+from deskstream.contracts.facts import ConversationFacts, Reply
 from deskstream.contracts.ids import AgentId, ReplyId
 from deskstream.contracts.inbound import DeliveryState
+from deskstream.contracts.linked import TicketStage
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed
 from deskstream.conversation.domain.evolving import in_turn
@@ -22,6 +23,8 @@ AUTHOR_LIMIT: Final = 64
 REPLY_LIMIT: Final = 48 * 1024
 """Bytes of a reply in an event, files' names and escapes included; what else travels with it needs room, too."""
 
+_LOCKED: Final = frozenset({TicketStage.CLOSED, TicketStage.CANCELED})
+
 
 def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event]:
     """Queued, or released at once where nothing can be undone."""
@@ -30,6 +33,7 @@ def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event
     insist_on_adapter(state.facts.channel, message.sending.channels)
     _insist_on_drops(state, asked)
     _insist_on_stored_files(asked)
+    _insist_on_tickets(state.facts, asked)
     _insist_on_having_seen(state, asked, author)
     reply = Reply(
         id=message.reply_id,
@@ -40,6 +44,7 @@ def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event
         attachments=asked.attachments,
         written_at=now,
         release_at=now + message.sending.undo,
+        speaks_for=asked.speaks_for,
     )
     return leave(state, reply, drops=asked.drops, now=now)
 
@@ -127,6 +132,17 @@ def _insist_on_drops(state: Conversation, asked: SendReply) -> None:
     unknown = [name for name in asked.drops if name not in names]
     if unknown:
         raise Refused("not_waiting_for", f"It does not wait for {', '.join(unknown)}.", waits=names)
+
+
+def _insist_on_tickets(facts: ConversationFacts, asked: SendReply) -> None:
+    """A reply speaks for tickets of its conversation that can still be spoken for."""
+    linked = {ticket.id: ticket for ticket in facts.tickets}
+    for speaks in asked.speaks_for:
+        ticket = linked.get(speaks.ticket_id)
+        if ticket is None:
+            raise Refused("ticket_not_linked", "The reply speaks for a ticket that is not linked here. Link it first.")
+        if ticket.stage in _LOCKED:
+            raise Refused(f"ticket_is_{ticket.stage.value}", f"TKT-{ticket.number} is {ticket.stage.value}, and final.")
 
 
 def _insist_on_stored_files(asked: SendReply) -> None:

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from deskstream.contracts.facts import ConversationFacts, Note, Participant, ReceivedMessage, Reply, Wait
-from deskstream.contracts.ids import ConversationId, ReplyId
+from deskstream.contracts.ids import ConversationId, ReplyId, TicketId
 from deskstream.contracts.inbound import DeliveryState, Identity
 
 PARTICIPANTS_LIMIT: Final = 100
@@ -116,6 +116,8 @@ class Conversation:
     """What it no longer waits for though it did not complete; its completion still counts (C8)."""
     follow_up: ConversationId | None = None
     """Where what is written to it goes since it was archived."""
+    spoken_for: tuple[TicketId, ...] = ()
+    """The tickets that the latest released reply spoke for: what is written next is about them."""
     priority_by_hand: bool = False
     """A person's choice holds against routing's."""
     filed: tuple[Filed, ...] = ()

@@ -1,0 +1,212 @@
+"""A conversation's tickets: what it tells them, what it hears of them, and when it suggests to open one."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from deskstream.contracts import Event
+from deskstream.contracts.conversation import AgentReplied, CustomerReplied, PutOnHold, WaitEnded
+from deskstream.contracts.conversation_tickets import LinkedTicketsChanged, TicketSuggestionDismissed
+from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply, Wait
+from deskstream.contracts.ids import AgentId
+from deskstream.contracts.linked import UNCLOSED, ConversationRef, LinkedTicket, PreparedAnswer
+from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
+from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
+from deskstream.conversation.domain import stages
+from deskstream.conversation.domain.changing import changed, moved
+from deskstream.conversation.domain.messages import SendWanted
+from deskstream.conversation.domain.replying import leave
+from deskstream.conversation.domain.stages import Happening
+from deskstream.conversation.domain.state import Conversation, State, Unopened
+from deskstream.conversation.domain.wording import excerpt
+
+PREPARED_LIMIT: Final = 20
+OURSELVES: Final = AgentId("deskstream")
+"""Who signs what nobody wrote, where the conversation has no owner."""
+TEXT_FOR_TICKET: Final = 15_000
+"""Characters of the chosen messages that a ticket is given."""
+
+Concern = Literal["this_ticket", "only_one", "perhaps"]
+
+
+def talk(state: State, said: Sequence[Event], now: datetime) -> list[Event]:
+    """What tickets and issues are told of what was said here. Most conversations have none, and tell nothing."""
+    if isinstance(state, Unopened):
+        return []
+    told: list[Event] = []
+    for event in said:
+        match event:
+            case CustomerReplied() if state.facts.tickets and event.by != "stranger":
+                told += _answered(state, event, now)
+            case AgentReplied() if event.reply.speaks_for and event.delivery_id is None:
+                told += _spoken(state.facts, event.reply, now)
+            case PutOnHold():
+                told += _awaited(state.facts, event.after.waits, now)
+    return told
+
+
+def hear_of_ticket(state: Conversation, report: TicketReported, now: datetime) -> list[Event]:
+    """C8, W11: the last thing it waited for gives it back to us, with an answer prepared."""
+    others = tuple(ticket for ticket in state.facts.tickets if ticket.id != report.ticket.id)
+    tickets = (*others, report.ticket) if report.linked else others
+    changes: dict[str, Any] = {} if tickets == state.facts.tickets else {"tickets": tickets}
+    ended = _ended(state, f"TKT-{report.ticket.number}", report.ended, report.prepared, now, changes)
+    if ended is not None:
+        return [ended]
+    if report.prepared is not None and report.linked:
+        changes |= _preparing(state.facts, PreparedAnswer(work=f"TKT-{report.ticket.number}", text=report.prepared))
+    if not changes:
+        return []
+    facts = state.facts
+    return [
+        LinkedTicketsChanged(
+            conversation_id=facts.id, at=now, stage_before=facts.stage, after=changed(facts, **changes),
+            ticket=report.ticket, linked=report.linked,
+        )
+    ]  # fmt: skip
+
+
+def hear_of_issue(state: Conversation, report: IssueEnded, now: datetime) -> list[Event]:
+    ended = _ended(state, report.name, report.ended, report.prepared, now, {})
+    return [ended] if ended is not None else []
+
+
+def send_wanted(state: Conversation, message: SendWanted, now: datetime) -> list[Event]:
+    """What a ticket asks to send: an answer that somebody approved can be undone, a reminder leaves at once."""
+    facts, wanted = state.facts, message.wanted
+    if facts.stage not in stages.NEXT[Happening.AGENT_REPLIES] or facts.channel not in message.sending.channels:
+        return []
+    reply = Reply(
+        id=message.reply_id,
+        author=wanted.by or facts.owner or OURSELVES,
+        text=wanted.text,
+        automatic=wanted.by is None,
+        asks_solved=wanted.speaks_for.asks == "confirmation",
+        written_at=now,
+        release_at=now if wanted.by is None else now + message.sending.undo,
+        speaks_for=(wanted.speaks_for,),
+    )
+    return leave(state, reply, drops=(), now=now)
+
+
+def dismiss_suggestion(facts: ConversationFacts, now: datetime) -> list[Event]:
+    """C7: once, and never again."""
+    if facts.ticket_suggestion_dismissed:
+        return []
+    after = changed(facts, ticket_suggestion_dismissed=True)
+    return [TicketSuggestionDismissed(conversation_id=facts.id, at=now, stage_before=facts.stage, after=after)]
+
+
+def suggests_ticket(facts: ConversationFacts, now: datetime, after: timedelta) -> bool:
+    """C7: whether it has been valid for so long, is not closed, and has no ticket."""
+    if facts.valid_at is None or facts.tickets or facts.ticket_suggestion_dismissed:
+        return False
+    return facts.stage in stages.OPEN and now >= facts.valid_at + after
+
+
+def prefilled(facts: ConversationFacts, chosen: Sequence[ReceivedMessage]) -> dict[str, Any]:
+    """W2: a ticket's fields from the chosen messages; one message out of several speaks for itself in the title."""
+    text = "\n\n".join(message.text for message in chosen)[:TEXT_FOR_TICKET]
+    about = facts.model_dump(mode="json", include={"account", "workspace", "channel"})
+    return {
+        **about,
+        "title": excerpt(chosen[0].text, 80) if chosen and not facts.title else facts.title[:300],
+        "text": text,
+        "requester": facts.contact.model_dump(mode="json") if facts.contact else None,
+        "conversation": _ref(facts).model_dump(mode="json"),
+        "messages": [str(message.id) for message in chosen],
+    }
+
+
+def _answered(state: Conversation, event: CustomerReplied, now: datetime) -> Iterator[Event]:
+    unclosed = [ticket for ticket in state.facts.tickets if ticket.stage in UNCLOSED]
+    for ticket in state.facts.tickets:
+        yield CustomerAnswered(
+            ticket_id=ticket.id,
+            at=now,
+            conversation=_ref(state.facts),
+            message_id=event.message.id,
+            concerns=_concern(state, ticket, unclosed),
+            solved=event.message.solved,
+        )
+
+
+def _concern(state: Conversation, ticket: LinkedTicket, unclosed: Sequence[LinkedTicket]) -> Concern:
+    """W3: an answer is about what the last reply spoke for, or about the only ticket that there is."""
+    if ticket.id in state.spoken_for:
+        return "this_ticket"
+    if [ticket] == list(unclosed):
+        return "only_one"
+    only_closed = not unclosed and len(state.facts.tickets) == 1
+    return "only_one" if only_closed else "perhaps"
+
+
+def _spoken(facts: ConversationFacts, reply: Reply, now: datetime) -> Iterator[Event]:
+    for speaks in reply.speaks_for:
+        yield TicketSpokenFor(
+            ticket_id=speaks.ticket_id,
+            at=now,
+            conversation=_ref(facts),
+            reply_id=reply.id,
+            by=reply.author,
+            automatic=reply.automatic,
+            speaks=speaks,
+        )
+
+
+def _awaited(facts: ConversationFacts, waits: Sequence[Wait], now: datetime) -> Iterator[Event]:
+    for wait in waits:
+        prefix, _, number = wait.name.partition("-")
+        if not (number.isascii() and number.isdigit() and len(number) < 16):
+            continue
+        if (wait.kind, prefix) == ("ticket", "TKT"):
+            yield TicketAwaited(name=wait.name, at=now, conversation=_ref(facts))
+        elif (wait.kind, prefix) == ("issue", "ISS"):
+            yield IssueAwaited(name=wait.name, at=now, conversation=_ref(facts))
+
+
+def _ended(
+    state: Conversation, name: str, ended: Ending | None, prepared: str | None, now: datetime, changes: dict[str, Any]
+) -> Event | None:
+    """The end of something that it waits for, or once did; nothing where it never did."""
+    facts = state.facts
+    awaited = next((wait for wait in facts.waits if wait.name == name), None)
+    wait = awaited or next((wait for wait in state.once_awaited if wait.name == name), None)
+    if ended is None or wait is None:
+        return None
+    answer = PreparedAnswer(work=name, text=prepared) if prepared is not None else None
+    more = changes | (_preparing(facts, answer) if answer else {})
+    if awaited is not None:
+        waits = tuple(other for other in facts.waits if other != awaited)
+        stage = facts.stage if waits else stages.after(Happening.LAST_WAIT_ENDS, facts.stage)
+        more |= moved(facts, stage) | {"waits": waits}
+    elif ended in ("completed", "wont_fix"):
+        stage = stages.NEXT[Happening.ONCE_AWAITED_COMPLETES].get(facts.stage, facts.stage)
+        more |= moved(facts, stage)
+    return WaitEnded(
+        conversation_id=facts.id,
+        at=now,
+        stage_before=facts.stage,
+        after=changed(facts, **more),
+        wait=wait,
+        how="completed" if ended in ("completed", "wont_fix") else "cancelled",
+        reason=f"{name} {_SHOWN[ended]}",
+        prepared=answer,
+    )
+
+
+_SHOWN: Final = {
+    "completed": "is done",
+    "wont_fix": "will not be done",
+    "cancelled": "was canceled",
+    "deleted": "was deleted; nobody completed it",
+}
+
+
+def _preparing(facts: ConversationFacts, answer: PreparedAnswer) -> dict[str, Any]:
+    kept = [other for other in facts.prepared if other.work != answer.work]
+    return {"prepared": (*kept, answer)[-PREPARED_LIMIT:]}
+
+
+def _ref(facts: ConversationFacts) -> ConversationRef:
+    return ConversationRef(id=facts.id, number=facts.number, channel=facts.channel)

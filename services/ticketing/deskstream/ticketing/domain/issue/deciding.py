@@ -1,0 +1,212 @@
+"""Which decision a message to an issue asks for, and who is told of it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+from typing import Any, TypeAlias, TypeVar, assert_never
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.ids import IssueId
+from deskstream.contracts.issues import (
+    AcceptIssue,
+    AddIssueTask,
+    ApproveAnswer,
+    ChangeIssue,
+    ChangeIssueTask,
+    DeleteIssue,
+    FileIssue,
+    IssueWatched,
+    IssueWeighed,
+    MarkSecurity,
+    MoveIssue,
+    PublishIssue,
+    RelateIssue,
+    RestoreIssue,
+    UnrelateIssue,
+)
+from deskstream.contracts.linked import ConversationRef
+from deskstream.contracts.links import IssueReported, TicketJoined, TicketLeft, WaiterPassedOn
+from deskstream.contracts.way_back import Ending, IssueEnded
+from deskstream.contracts.work import IssueFacts, Weight
+from deskstream.ticketing.domain.issue import publishing, stages, working
+from deskstream.ticketing.domain.issue.changing import said, shown
+from deskstream.ticketing.domain.issue.state import Issue, IssueState, Unfiled, Watcher, evolve
+from deskstream.ticketing.domain.wishes import Wish
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A conversation waits for this issue; `issue_id` is nobody's where none has that number."""
+
+    issue_id: IssueId
+    name: str
+    conversation: ConversationRef
+
+
+Command: TypeAlias = (
+    FileIssue
+    | ChangeIssue
+    | AcceptIssue
+    | MoveIssue
+    | AddIssueTask
+    | ChangeIssueTask
+    | RelateIssue
+    | UnrelateIssue
+    | MarkSecurity
+    | PublishIssue
+    | ApproveAnswer
+    | DeleteIssue
+    | RestoreIssue
+)
+Message: TypeAlias = Wish[Command] | TicketJoined | TicketLeft | Awaited | WaiterPassedOn
+
+_PREPARED = {
+    "completed": "Good news: what you are waiting for is done. Could you tell us whether it is solved for you?",
+    "wont_fix": "We have looked into it thoroughly, and have decided to leave it as it is. We are sorry about that.",
+    "deleted": "Look before you answer: what this waits for was deleted, and nobody completed it.",
+}
+
+
+def decide(state: IssueState, message: Message, now: datetime) -> list[Event]:
+    """What is said about a message, also to others. Raises `Refused` when the rules say no, to commands only."""
+    if isinstance(message, Wish):
+        events = _answer(state, message, now)
+        return [*events, *_tell(state, events, now)]
+    if isinstance(state, Unfiled):
+        return []
+    match message:
+        case Awaited() | WaiterPassedOn():
+            return _watch(state, Watcher(message.conversation, message.name), now)
+        case TicketJoined():
+            return [*_weigh(state, message, now, linked=True), _reported(state, message, now)]
+        case TicketLeft():
+            return _weigh(state, message, now, linked=False)
+        case _:
+            assert_never(message)
+
+
+def _answer(state: IssueState, wish: Wish[Command], now: datetime) -> list[Event]:
+    asked = wish.command
+    if isinstance(state, Unfiled):
+        if isinstance(asked, FileIssue):
+            return working.file(state, _as(wish, asked), now)
+        raise Refused("issue_not_found", "There is no such issue. Look for it by its number.")
+    if isinstance(asked, RestoreIssue):
+        return working.restore(state.facts, now)
+    if isinstance(asked, FileIssue):
+        return []
+    if state.facts.deleted is not None:
+        raise Refused("issue_is_deleted", f"ISS-{state.facts.number} is deleted. Restore it first.")
+    return _work(state, wish, asked, now)
+
+
+def _work(state: Issue, wish: Wish[Command], asked: Any, now: datetime) -> list[Event]:
+    facts = state.facts
+    match asked:
+        case ChangeIssue():
+            return working.change(state, _as(wish, asked), now)
+        case AcceptIssue():
+            return working.accept(facts, _as(wish, asked), now)
+        case MoveIssue():
+            return working.move(state, _as(wish, asked), now)
+        case AddIssueTask():
+            return working.add_task(facts, _as(wish, asked), now)
+        case ChangeIssueTask():
+            return working.change_task(facts, asked, now)
+        case RelateIssue():
+            return working.relate(facts, _as(wish, asked), now)
+        case UnrelateIssue():
+            return working.unrelate(facts, asked, now)
+        case DeleteIssue():
+            return working.delete(facts, asked, wish.by, now)
+        case _:
+            return _publish(state, wish, asked, now)
+
+
+def _publish(
+    state: Issue, wish: Wish[Command], asked: MarkSecurity | PublishIssue | ApproveAnswer, now: datetime
+) -> list[Event]:
+    match asked:
+        case MarkSecurity():
+            return publishing.mark(state.facts, asked, now)
+        case PublishIssue():
+            return publishing.publish(state.facts, _as(wish, asked), now)
+        case ApproveAnswer():
+            return publishing.approve(state, _as(wish, asked), now)
+        case _:
+            assert_never(asked)
+
+
+def _tell(state: IssueState, events: list[Event], now: datetime) -> list[Event]:
+    """Tickets hear what they may know of it; who waits without one hears that it is over."""
+    after = reduce(evolve, events, state)
+    if isinstance(state, Unfiled) or isinstance(after, Unfiled):
+        return []
+    if shown(after.facts) == shown(state.facts) and after.original == state.original:
+        return []
+    told: list[Event] = [
+        IssueReported(ticket_id=ticket, at=now, issue=shown(after.facts), original=after.original)
+        for ticket in after.tickets
+    ]
+    if _ending(after.facts) and not _ending(state.facts):
+        told += [_ended(after, watcher, now) for watcher in after.watchers]
+    if after.original is not None and after.original != state.original:
+        told += [_passed_on(after.original.id, watcher, now) for watcher in after.watchers]
+    return told
+
+
+def _watch(state: Issue, watcher: Watcher, now: datetime) -> list[Event]:
+    """Kept for when it ends; who waits for what is over already need not wait. A duplicate passes it on."""
+    if _ending(state.facts):
+        return [_ended(state, watcher, now)]
+    if state.original is not None:
+        return [_passed_on(state.original.id, watcher, now)]
+    if watcher in state.watchers:
+        return []
+    return [said(IssueWatched, state.facts, now, {}, conversation=watcher.conversation, name=watcher.name)]
+
+
+def _passed_on(original: IssueId, watcher: Watcher, now: datetime) -> Event:
+    return WaiterPassedOn(issue_id=original, at=now, name=watcher.name, conversation=watcher.conversation)
+
+
+def _weigh(state: Issue, message: TicketJoined | TicketLeft, now: datetime, *, linked: bool) -> list[Event]:
+    """W13: who came or went stands in the state already."""
+    customers = {joined.customer for joined in state.tickets.values()}
+    weight = Weight(tickets=len(state.tickets), customers=len(customers))
+    if weight == state.facts.weight:
+        return []
+    told = {"ticket_id": message.ticket_id, "linked": linked}
+    return [said(IssueWeighed, state.facts, now, {"weight": weight}, **told)]
+
+
+def _reported(state: Issue, message: TicketJoined, now: datetime) -> Event:
+    """Whoever joins is told how things stand: it may have ended on the way."""
+    return IssueReported(ticket_id=message.ticket_id, at=now, issue=shown(state.facts), original=state.original)
+
+
+def _ending(facts: IssueFacts) -> Ending | None:
+    if facts.deleted is not None:
+        return "deleted"
+    if facts.stage is stages.COMPLETED:
+        return "completed"
+    return "wont_fix" if facts.stage is stages.WONT_FIX else None
+
+
+def _ended(state: Issue, watcher: Watcher, now: datetime) -> Event:
+    ending = _ending(state.facts)
+    assert ending is not None
+    return IssueEnded(
+        conversation_id=watcher.conversation.id,
+        at=now,
+        name=watcher.name,
+        ended=ending,
+        prepared=_PREPARED[ending],
+    )
+
+
+def _as(wish: Wish[Command], command: C) -> Wish[C]:
+    """The same wish, known by the command that it is."""
+    return replace(wish, command=command)  # type: ignore[return-value, arg-type]

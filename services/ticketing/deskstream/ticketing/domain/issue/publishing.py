@@ -1,0 +1,99 @@
+"""W12 and the way back: what of an issue may be shown, and what its customers are answered."""
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.ids import TicketId
+from deskstream.contracts.issues import (
+    AnswerApproved,
+    ApproveAnswer,
+    IssuePublished,
+    IssueSecurityMarked,
+    MarkSecurity,
+    PublicationHeld,
+    PublishIssue,
+)
+from deskstream.contracts.links import AnswerOrdered
+from deskstream.contracts.work import IssueFacts
+from deskstream.ticketing.domain.issue import stages
+from deskstream.ticketing.domain.issue.changing import said
+from deskstream.ticketing.domain.issue.state import Issue
+from deskstream.ticketing.domain.issue.working import insist_on_somebody_of_the_part
+from deskstream.ticketing.domain.wishes import Wish
+
+SHORTEST_TELLING_TITLE: Final = 8
+"""A shorter title is a word that an honest answer may well contain."""
+
+
+def mark(facts: IssueFacts, asked: MarkSecurity, now: datetime) -> list[Event]:
+    """What becomes confidential is no longer published."""
+    if asked.security == facts.security:
+        return []
+    return [said(IssueSecurityMarked, facts, now, _marked(asked.security), reason=asked.reason)]
+
+
+def publish(facts: IssueFacts, wish: Wish[PublishIssue], now: datetime) -> list[Event]:
+    """ "Could this reveal a vulnerability?" Unsure asks colleagues and holds it; yes makes it confidential."""
+    asked = wish.command
+    if facts.security == "yes":
+        raise Refused("issue_is_confidential", f"ISS-{facts.number} is confidential and is not published.")
+    if asked.reveals == "yes":
+        return [said(IssueSecurityMarked, facts, now, _marked("yes"), reason="it could reveal a vulnerability")]
+    if asked.reveals == "unsure":
+        return [said(PublicationHeld, facts, now, _marked("unsure"), asked=wish.known.people)]
+    if facts.security == "unsure":
+        insist_on_somebody_of_the_part(wish)
+    return [said(IssuePublished, facts, now, {"security": "no", "public_link": asked.link})]
+
+
+def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Event]:
+    """W11: one approval, many customers; each ticket is answered once about an issue."""
+    asked = wish.command
+    if wish.by is None:
+        raise Refused("author_is_missing", "No author is named. Say as which agent you approve it.")
+    facts = state.facts
+    if facts.stage not in (stages.COMPLETED, stages.WONT_FIX):
+        sentence = (
+            f"ISS-{facts.number} is {facts.stage.value}: there is an answer once it is completed, or won't be fixed."
+        )
+        raise Refused("issue_is_not_over", sentence, stage=facts.stage.value)
+    _insist_on_discretion(state, asked.text)
+    tickets = _not_answered(state, asked.tickets)
+    if not tickets:
+        raise Refused("nobody_to_answer", f"No ticket of ISS-{facts.number} waits for an answer any more.")
+    orders = [
+        AnswerOrdered(
+            ticket_id=ticket, at=now, issue_id=facts.id, issue_number=facts.number, text=asked.text, by=wish.by
+        )
+        for ticket in tickets
+    ]
+    return [said(AnswerApproved, facts, now, {}, text=asked.text, by=wish.by, tickets=tickets), *orders]
+
+
+def _marked(security: str) -> dict[str, Any]:
+    return {"security": security} if security == "no" else {"security": security, "public_link": None}
+
+
+def _insist_on_discretion(state: Issue, text: str) -> None:
+    facts = state.facts
+    if facts.security == "no":
+        return
+    folded = text.casefold()
+    named = re.search(rf"\bISS-{facts.number}\b", text, re.IGNORECASE)
+    quoted = len(facts.title) >= SHORTEST_TELLING_TITLE and facts.title.casefold() in folded
+    linked = any(link.casefold() in folded for link in state.withheld)
+    if named or quoted or linked:
+        sentence = (
+            f"ISS-{facts.number} is confidential: say that the problem was filed or solved, without its name or link."
+        )
+        raise Refused("answer_tells_too_much", sentence)
+
+
+def _not_answered(state: Issue, asked: tuple[TicketId, ...]) -> tuple[TicketId, ...]:
+    unknown = [ticket for ticket in asked if ticket not in state.tickets]
+    if unknown:
+        raise Refused("ticket_not_linked", f"{len(unknown)} of these tickets are not linked to the issue.")
+    wanted = dict.fromkeys(asked or state.tickets)
+    return tuple(ticket for ticket in wanted if not state.tickets[ticket].answered)

@@ -1,0 +1,112 @@
+"""What is remembered of an issue: its facts, its text, and the tickets and conversations that wait for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
+
+from deskstream.contracts import Event
+from deskstream.contracts.ids import IssueId, TicketId
+from deskstream.contracts.issues import (
+    AnswerApproved,
+    IssueEvent,
+    IssueFiled,
+    IssueMoved,
+    IssueRelated,
+    IssueSecurityMarked,
+    IssueTextChanged,
+    IssueUnrelated,
+    IssueWatched,
+)
+from deskstream.contracts.linked import ConversationRef, IssueRef
+from deskstream.contracts.links import TicketJoined, TicketLeft
+from deskstream.contracts.work import IssueFacts
+
+
+class Watcher(NamedTuple):
+    """A conversation that waits for an issue, and the name that it waits for."""
+
+    conversation: ConversationRef
+    name: str
+
+
+class Joined(NamedTuple):
+    """A ticket that hangs on an issue."""
+
+    customer: str
+    answered: bool = False
+    """Whether an answer about the issue was approved for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfiled:
+    """An issue that does not exist; `number` is the one it gets."""
+
+    id: IssueId
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    facts: IssueFacts
+    text: str = ""
+    watchers: tuple[Watcher, ...] = ()
+    """Conversations that wait for it without a ticket between them."""
+    original: IssueRef | None = None
+    """Of a duplicate."""
+    withheld: tuple[str, ...] = ()
+    """Links that it had before it became confidential."""
+    tickets: Mapping[TicketId, Joined] = field(default_factory=dict)
+    moved: Mapping[TicketId, Joined | None] = field(default_factory=dict)
+    """What of `tickets` is not stored yet; None: gone."""
+    rerelated: bool = False
+    """Whether its relations changed since it was loaded."""
+
+    @property
+    def id(self) -> IssueId:
+        return self.facts.id
+
+
+IssueState: TypeAlias = Unfiled | Issue
+
+
+def evolve(state: IssueState, event: Event) -> IssueState:
+    """The state after an event; the same state for events that do not concern it."""
+    if isinstance(state, Unfiled):
+        return Issue(event.after, text=event.text) if isinstance(event, IssueFiled) else state
+    match event:
+        case IssueEvent():
+            return _told(replace(state, facts=event.after), state, event)
+        case TicketJoined():
+            known = state.tickets.get(event.ticket_id)
+            return with_ticket(state, event.ticket_id, Joined(event.customer, known is not None and known.answered))
+        case TicketLeft():
+            return with_ticket(state, event.ticket_id, None) if event.ticket_id in state.tickets else state
+        case _:
+            return state
+
+
+def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
+    match event:
+        case IssueTextChanged():
+            return replace(after, text=event.text)
+        case IssueMoved():
+            return replace(after, original=event.original)
+        case IssueSecurityMarked() if before.facts.public_link and not event.after.public_link:
+            return replace(after, withheld=(*before.withheld, before.facts.public_link))
+        case IssueWatched():
+            return replace(after, watchers=(*before.watchers, Watcher(event.conversation, event.name)))
+        case IssueRelated() | IssueUnrelated():
+            return replace(after, rerelated=True)
+        case AnswerApproved():
+            answered = {ticket: Joined(before.tickets[ticket].customer, answered=True) for ticket in event.tickets}
+            return replace(after, tickets={**before.tickets, **answered}, moved={**before.moved, **answered})
+        case _:
+            return after
+
+
+def with_ticket(state: Issue, ticket: TicketId, joined: Joined | None) -> Issue:
+    """With a ticket more, or less."""
+    tickets = {known: one for known, one in state.tickets.items() if known != ticket}
+    if joined is not None:
+        tickets[ticket] = joined
+    return replace(state, tickets=tickets, moved={**state.moved, ticket: joined})

@@ -1,0 +1,147 @@
+"""What may become of a part: which parent each kind may have, and when one may be deleted."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias, assert_never
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.ids import PartId
+from deskstream.contracts.issues import DeletePart, MovePart, RestorePart, SavePart
+from deskstream.contracts.links import DefaultPassed, PartTicketJoined, PartTicketLeft
+from deskstream.contracts.ticketing import PartDeleted, PartEvent, PartMoved, PartRestored, PartSaved, PartWeighed
+from deskstream.contracts.work import PartFacts, PartKind, Tombstone, Weight
+from deskstream.ticketing.domain.part.state import Part, PartState, Unmade
+from deskstream.ticketing.domain.wishes import Wish
+
+PARENTS: Final[Mapping[PartKind, frozenset[PartKind]]] = {
+    PartKind.PRODUCT: frozenset(),
+    PartKind.CAPABILITY: frozenset({PartKind.PRODUCT}),
+    PartKind.FEATURE: frozenset({PartKind.CAPABILITY, PartKind.FEATURE}),
+    PartKind.ENHANCEMENT: frozenset({PartKind.PRODUCT, PartKind.CAPABILITY, PartKind.FEATURE}),
+}
+"""W14: below which kinds a kind may stand."""
+
+Asked: TypeAlias = SavePart | MovePart | DeletePart | RestorePart
+Message: TypeAlias = Wish[Asked] | PartTicketJoined | PartTicketLeft | DefaultPassed
+
+_PLAIN: Final = ("name", "owners", "workers", "first_expert", "second_expert", "maturity", "default")
+
+
+def decide(state: PartState, message: Message, now: datetime) -> list[Event]:
+    """What is said about a message. Raises `Refused` when the rules say no."""
+    if isinstance(message, Wish):
+        return _answer(state, message, now)
+    if isinstance(state, Unmade):
+        return []
+    if isinstance(message, DefaultPassed):
+        return [_said(PartSaved, state.facts, now, default=False)] if state.facts.default else []
+    return _weigh(state, now)
+
+
+def _answer(state: PartState, wish: Wish[Asked], now: datetime) -> list[Event]:
+    asked = wish.command
+    if isinstance(state, Unmade):
+        if isinstance(asked, SavePart) and asked.part_id is None:
+            return _make(state, wish, asked, now)
+        raise Refused("part_not_found", "There is no such part. List the parts to see their numbers.")
+    facts = state.facts
+    if facts.deleted is not None and not isinstance(asked, RestorePart):
+        raise Refused("part_is_deleted", f"PART-{facts.number} is deleted. Restore it first.")
+    match asked:
+        case SavePart():
+            return _change(facts, wish, asked, now)
+        case MovePart():
+            return _move(facts, wish, now)
+        case DeletePart():
+            return [_delete(facts, wish, asked, now)]
+        case RestorePart():
+            return [_said(PartRestored, facts, now, deleted=None)] if facts.deleted else []
+        case _:
+            assert_never(asked)
+
+
+def _make(state: Unmade, wish: Wish[Asked], asked: SavePart, now: datetime) -> list[Event]:
+    if asked.name is None or asked.kind is None:
+        raise Refused("part_is_unnamed", "A new part needs a name and a kind.")
+    _insist_on_parent(asked.kind, wish)
+    facts = PartFacts(
+        id=state.id, number=state.number, version=0, name=asked.name, kind=asked.kind, parent=asked.parent
+    )
+    return _saved(facts, wish, _changes(asked, facts), now)
+
+
+def _change(facts: PartFacts, wish: Wish[Asked], asked: SavePart, now: datetime) -> list[Event]:
+    if asked.version is not None and asked.version != facts.version:
+        raise Refused("version_is_stale", f"PART-{facts.number} is at version {facts.version}. Look again.",
+                      version=facts.version)  # fmt: skip
+    if asked.kind not in (None, facts.kind):
+        raise Refused("part_keeps_its_kind", f"PART-{facts.number} is a {facts.kind}. Make another part instead.")
+    if asked.parent not in (None, facts.parent):
+        raise Refused("part_is_moved_otherwise", "A part is moved by a command of its own: move_part.")
+    if asked.default is False and facts.default:
+        raise Refused("default_part_is_needed", "Intake needs a default part. Make another part the default one.")
+    changes = {name: value for name, value in _changes(asked, facts).items() if getattr(facts, name) != value}
+    return _saved(facts, wish, changes, now) if changes else []
+
+
+def _saved(facts: PartFacts, wish: Wish[Asked], changes: dict[str, Any], now: datetime) -> list[Event]:
+    said: list[Event] = [_said(PartSaved, facts, now, **changes)]
+    before = wish.known.default
+    if changes.get("default") and before is not None and before != facts.id:
+        said.append(DefaultPassed(part_id=before, to=facts.id, at=now))
+    return said
+
+
+def _changes(asked: SavePart, facts: PartFacts) -> dict[str, Any]:
+    given = {name: getattr(asked, name) for name in _PLAIN}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _move(facts: PartFacts, wish: Wish[Asked], now: datetime) -> list[Event]:
+    """What is below it keeps its parents, and so goes with it."""
+    _insist_on_parent(facts.kind, wish)
+    parent = wish.known.parent
+    assert parent is not None
+    if facts.id in wish.known.above:
+        raise Refused("part_below_itself", f"PART-{parent.number} is below PART-{facts.number}; choose another parent.")
+    if parent.id == facts.parent:
+        return []
+    return [_said(PartMoved, facts, now, before=facts.parent, parent=parent.id)]
+
+
+def _insist_on_parent(kind: PartKind, wish: Wish[Asked]) -> None:
+    allowed = PARENTS[kind]
+    parent = wish.known.parent
+    named = isinstance(wish.command, MovePart) or getattr(wish.command, "parent", None) is not None
+    if not allowed:
+        if named:
+            raise Refused("part_has_no_parent", "A product stands at the top of the tree and has no parent.")
+        return
+    kinds = ", ".join(sorted(allowed))
+    if parent is None or parent.deleted is not None:
+        raise Refused("parent_not_found", f"Name an existing parent: a {kind} stands below one of {kinds}.")
+    if parent.kind not in allowed:
+        raise Refused("parent_of_wrong_kind", f"A {kind} stands below one of {kinds}, not below a {parent.kind}.")
+
+
+def _delete(facts: PartFacts, wish: Wish[Asked], asked: DeletePart, now: datetime) -> Event:
+    if facts.default:
+        raise Refused("default_part_is_needed", "Intake needs a default part. Make another part the default one.")
+    if wish.known.below:
+        hanging = ", ".join(wish.known.below)
+        sentence = f"On PART-{facts.number} still hang {hanging}. Move them first."
+        raise Refused("part_has_work", sentence, hanging=list(wish.known.below))
+    return _said(PartDeleted, facts, now, deleted=Tombstone(by=wish.by, at=now, reason=asked.reason))
+
+
+def _weigh(state: Part, now: datetime) -> list[Event]:
+    """W13: who came or went stands in the state already."""
+    customers = state.customers.values()
+    weight = Weight(tickets=len(customers), customers=len(set(customers)))
+    return [_said(PartWeighed, state.facts, now, weight=weight)] if weight != state.facts.weight else []
+
+
+def _said(kind: type[PartEvent], facts: PartFacts, now: datetime, **changes: Any) -> Event:
+    before = {"before": changes.pop("before")} if "before" in changes else {}
+    after = facts.model_copy(update={"version": facts.version + 1, **changes})
+    return kind(part_id=PartId(facts.id), at=now, after=after, **before)

@@ -1,0 +1,140 @@
+"""Public words: an agent's for the ticket, the customer's about it, and one answer for all who wait for an issue."""
+
+from datetime import datetime
+from typing import Any
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.ids import TicketId
+from deskstream.contracts.linked import Given, SpeaksFor, TicketStage
+from deskstream.contracts.links import AnswerOrdered, TicketContinued
+from deskstream.contracts.ticket_commands import DecideAnswer, RecordAnswer, RecordCustomer
+from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
+from deskstream.contracts.ticketing import AgentAnswered, AnswerSent, CustomerWrote, TicketChanged
+from deskstream.contracts.way_back import ReplyWanted
+from deskstream.contracts.work import TicketFacts
+from deskstream.ticketing.domain.ticket import stages
+from deskstream.ticketing.domain.ticket.changing import moved, said
+from deskstream.ticketing.domain.ticket.stages import Happening
+from deskstream.ticketing.domain.ticket.state import Ticket
+from deskstream.ticketing.domain.ticket.wording import filled_in
+from deskstream.ticketing.domain.wishes import Wish
+
+
+def record_answer(facts: TicketFacts, wish: Wish[RecordAnswer], now: datetime) -> list[Event]:
+    """An answer by another way than a conversation."""
+    asked = wish.command
+    stage = stages.after(Happening.ASKED if asked.asks else Happening.WORKED_ON, facts.stage)
+    if "public_link" in asked.gives and not any(issue.public_link for issue in facts.issues):
+        sentence = "No linked issue has a public link. Publish one, or say that it was filed."
+        raise Refused("no_public_link", sentence)
+    speaks = SpeaksFor(ticket_id=facts.id, asks=asked.asks, gives=asked.gives)
+    return [_answered(facts, speaks, stage, now, {"by": wish.by})]
+
+
+def spoken_for(state: Ticket, talk: TicketSpokenFor, now: datetime) -> list[Event]:
+    """A reply has left: nobody can refuse that. A reminder of ours changes nothing."""
+    facts = state.facts
+    if talk.automatic or facts.stage in (stages.CLOSED, stages.CANCELED):
+        return []
+    happening = Happening.ASKED if talk.speaks.asks else Happening.WORKED_ON
+    stage = stages.moved_on(happening, facts.stage)
+    told = {"by": talk.by, "reply_id": talk.reply_id, "conversation_id": talk.conversation.id}
+    return [_answered(facts, talk.speaks, stage, now, told)]
+
+
+def _answered(facts: TicketFacts, speaks: SpeaksFor, stage: TicketStage, now: datetime, told: dict[str, Any]) -> Event:
+    gives = _gives(speaks)
+    changes = moved(facts, stage, now) | {"given": tuple(dict.fromkeys((*facts.given, *gives))), "undecided": None}
+    if speaks.asks and stage is stages.PENDING:
+        changes |= {"asks": speaks.asks, "pending_since": now, "follow_ups": 0, "confirmed": None}
+    return said(AgentAnswered, facts, now, changes, asks=speaks.asks, gives=gives, **told)
+
+
+def _gives(speaks: SpeaksFor) -> tuple[Given, ...]:
+    """Whoever asks whether it is solved has given an answer."""
+    gives = (*speaks.gives, "answer") if speaks.asks == "confirmation" else speaks.gives
+    return tuple(dict.fromkeys(gives))
+
+
+def customer_answered(state: Ticket, talk: CustomerAnswered, now: datetime, *, follow_up: TicketId) -> list[Event]:
+    """W3: a pending ticket is open again; another one only if the message is about it, else the agent decides."""
+    facts = state.facts
+    sure = talk.concerns != "perhaps"
+    if facts.stage is stages.CLOSED:
+        return [_continued(facts, talk, now, follow_up)] if sure else []
+    if facts.stage is stages.CANCELED:
+        return []
+    happening = Happening.CUSTOMER_ANSWERS_THIS if sure else Happening.CUSTOMER_ANSWERS
+    stage = stages.moved_on(happening, facts.stage)
+    changes: dict[str, Any] = {}
+    if talk.solved is not None and (sure or facts.stage is stages.PENDING):
+        changes["confirmed"] = talk.solved
+    if talk.solved and facts.stage is stages.SOLVED:
+        stage = facts.stage  # "Yes, it is solved" opens nothing.
+    elif stage is facts.stage and facts.stage in (stages.ON_HOLD, stages.SOLVED):
+        changes["undecided"] = talk.message_id
+    changes = moved(facts, stage, now) | changes
+    if not changes:
+        return []
+    told = {"conversation_id": talk.conversation.id, "message_id": talk.message_id}
+    return [said(CustomerWrote, facts, now, changes, **told)]
+
+
+def record_customer(facts: TicketFacts, asked: RecordCustomer, now: datetime) -> list[Event]:
+    """The customer said it by telephone."""
+    if facts.stage in (stages.CLOSED, stages.CANCELED):
+        raise stages.refusal(Happening.CUSTOMER_ANSWERS, facts.stage)
+    stage = stages.moved_on(Happening.CUSTOMER_ANSWERS_THIS, facts.stage)
+    if asked.confirmed and facts.stage is stages.SOLVED:
+        stage = facts.stage
+    changes = moved(facts, stage, now)
+    if asked.confirmed is not None:
+        changes["confirmed"] = asked.confirmed
+    return [said(CustomerWrote, facts, now, changes)] if changes else []
+
+
+def decide_answer(facts: TicketFacts, asked: DecideAnswer, now: datetime) -> list[Event]:
+    if facts.undecided is None:
+        raise Refused("nothing_to_decide", f"No message of the customer's waits to be decided for TKT-{facts.number}.")
+    if not asked.concerns:
+        return [said(TicketChanged, facts, now, {"undecided": None}, fields=("undecided",))]
+    stage = stages.after(Happening.CUSTOMER_ANSWERS_THIS, facts.stage)
+    changes = moved(facts, stage, now) | {"undecided": None}
+    return [said(CustomerWrote, facts, now, changes, message_id=facts.undecided)]
+
+
+def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Event]:
+    """W11: what was approved once goes to every conversation of the ticket, and to none twice."""
+    facts = state.facts
+    linked = any(issue.id == ordered.issue_id for issue in facts.issues)
+    if not linked or not facts.conversations or ordered.issue_id in state.told_of or facts.deleted:
+        return []
+    asks = stages.moved_on(Happening.ASKED, facts.stage) is stages.PENDING
+    speaks = SpeaksFor(ticket_id=facts.id, asks="confirmation" if asks else None, gives=("answer",))
+    text = filled_in(ordered.text, facts)
+    sent = said(AnswerSent, facts, now, {}, issue_id=ordered.issue_id, by=ordered.by)
+    wanted = [
+        ReplyWanted(conversation_id=conversation.id, at=now, text=text, by=ordered.by, speaks_for=speaks)
+        for conversation in facts.conversations
+    ]
+    return [sent, *wanted]
+
+
+def _continued(facts: TicketFacts, talk: CustomerAnswered, now: datetime, follow_up: TicketId) -> Event:
+    return TicketContinued(
+        ticket_id=follow_up,
+        at=now,
+        follow_up_of=facts.id,
+        title=facts.title,
+        type=facts.type,
+        severity=facts.severity,
+        part=facts.part,
+        owner=facts.owner,
+        channel=facts.channel,
+        requester=facts.requester,
+        account=facts.account,
+        workspace=facts.workspace,
+        customer_engineer=facts.customer_engineer,
+        conversation=talk.conversation,
+        message_id=talk.message_id,
+    )

@@ -1,0 +1,167 @@
+"""Waiting for somebody inside or a third party, and for issues: how a hold begins, and what ends it."""
+
+from datetime import datetime
+from typing import Any
+
+from deskstream.contracts import Event, Refused
+from deskstream.contracts.ids import IssueId
+from deskstream.contracts.linked import IssueRef, IssueStage
+from deskstream.contracts.links import IssueFiledFor, IssueReported, TicketJoined
+from deskstream.contracts.ticket_commands import EndTicketWait, HoldTicket, LinkIssue, UnlinkIssue
+from deskstream.contracts.ticketing import (
+    IssueLinked,
+    IssueUnlinked,
+    LinkedIssueChanged,
+    TicketPutOnHold,
+    TicketWaitEnded,
+)
+from deskstream.contracts.work import TicketFacts, TicketWait
+from deskstream.ticketing.domain.ticket import stages
+from deskstream.ticketing.domain.ticket.changing import moved, said
+from deskstream.ticketing.domain.ticket.describing import insist_on_unlocked
+from deskstream.ticketing.domain.ticket.evolving import in_turn
+from deskstream.ticketing.domain.ticket.opening import insist_on_issue
+from deskstream.ticketing.domain.ticket.reporting import customer_of
+from deskstream.ticketing.domain.ticket.stages import Happening
+from deskstream.ticketing.domain.ticket.state import ISSUES_LIMIT, Ticket
+from deskstream.ticketing.domain.wishes import Wish
+
+
+def is_over(issue: IssueRef) -> bool:
+    """W11: whether nobody waits for it any more. A duplicate is not: its original is waited for."""
+    return issue.deleted or issue.stage in (IssueStage.COMPLETED, IssueStage.WONT_FIX)
+
+
+def hold(facts: TicketFacts, asked: HoldTicket, now: datetime) -> list[Event]:
+    """For one thing more, where it is on hold already."""
+    stage = stages.after(Happening.WAITS, facts.stage)
+    names = [wait.name for wait in (*facts.waits, *asked.waits)]
+    if len(set(names)) < len(names):
+        raise Refused("wait_named_twice", "Two of the things to wait for have the same name. Tell them apart.")
+    for wait in asked.waits:
+        _insist_on_waiting_for(facts, wait)
+    changes = moved(facts, stage, now) | {"waits": (*facts.waits, *asked.waits)}
+    doubles = [one for one in facts.issues if one.stage is IssueStage.DUPLICATE and f"ISS-{one.number}" in names]
+    held = said(TicketPutOnHold, facts, now, changes, reason=asked.reason)
+    return [held, *(_asking(facts, double.id, now) for double in doubles)]
+
+
+def end_wait(facts: TicketFacts, asked: EndTicketWait, now: datetime) -> list[Event]:
+    wait = next((wait for wait in facts.waits if wait.name == asked.name), None)
+    if wait is None:
+        known = ", ".join(wait.name for wait in facts.waits) or "nothing"
+        raise Refused("not_waiting_for", f"It does not wait for {asked.name}; it waits for {known}.")
+    changes = _without(facts, wait.name, now)
+    return [said(TicketWaitEnded, facts, now, changes, wait=wait, reason=asked.reason)]
+
+
+def link_issue(state: Ticket, wish: Wish[LinkIssue], now: datetime) -> list[Event]:
+    """W9. Linked once; waiting for it may still be asked for."""
+    insist_on_unlocked(state.facts)
+    issue = insist_on_issue(wish.known.issue)
+    return in_turn(
+        state,
+        lambda then: _linked(then.facts, issue, now),
+        lambda then: _waiting(then.facts, issue, now) if wish.command.wait else [],
+    )
+
+
+def filed_for(state: Ticket, filed: IssueFiledFor, now: datetime) -> list[Event]:
+    """Somebody filed an issue for this ticket. What is locked, or full, stays as it is."""
+    facts = state.facts
+    if facts.stage in (stages.CLOSED, stages.CANCELED) or len(facts.issues) >= ISSUES_LIMIT or facts.deleted:
+        return []
+    waits = filed.waits and facts.stage in stages.NEXT[Happening.WAITS]
+    return in_turn(
+        state,
+        lambda then: _linked(then.facts, filed.issue, now),
+        lambda then: _waiting(then.facts, filed.issue, now) if waits else [],
+    )
+
+
+def unlink_issue(facts: TicketFacts, asked: UnlinkIssue, now: datetime) -> list[Event]:
+    """Nobody waits for what is not linked."""
+    issue = next((issue for issue in facts.issues if issue.id == asked.issue_id), None)
+    if issue is None:
+        raise Refused("issue_not_linked", f"That issue is not linked to TKT-{facts.number}.")
+    changes = _without(facts, f"ISS-{issue.number}", now)
+    changes["issues"] = tuple(other for other in facts.issues if other is not issue)
+    return [said(IssueUnlinked, facts, now, changes, issue=issue, reason=asked.reason)]
+
+
+def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[Event]:
+    """W11: the last issue that it waited for opens it again; of a duplicate, it waits for the original."""
+    facts = state.facts
+    known = next((issue for issue in facts.issues if issue.id == report.issue.id), None)
+    if known is None:
+        return []
+    name = f"ISS-{known.number}"
+    awaited = any(wait.name == name for wait in facts.waits)
+    if report.original is not None and report.issue.stage is IssueStage.DUPLICATE:
+        return _follow_original(state, report, report.original, now)
+    ended = awaited and is_over(report.issue)
+    if known == report.issue and not ended:
+        return []
+    changes = _without(facts, name, now) if ended else {}
+    changes["issues"] = _replaced(facts.issues, report.issue)
+    return [said(LinkedIssueChanged, facts, now, changes, issue=report.issue, ended=ended)]
+
+
+def _follow_original(state: Ticket, report: IssueReported, original: IssueRef, now: datetime) -> list[Event]:
+    name = f"ISS-{report.issue.number}"
+    waits = tuple(
+        wait.model_copy(update={"name": f"ISS-{original.number}"}) if wait.name == name else wait
+        for wait in state.facts.waits
+    )
+    changes = {"issues": _replaced(state.facts.issues, report.issue), "waits": tuple(dict.fromkeys(waits))}
+    unchanged = all(getattr(state.facts, field) == value for field, value in changes.items())
+    first = [] if unchanged else [said(LinkedIssueChanged, state.facts, now, changes, issue=report.issue)]
+    if any(issue.id == original.id for issue in state.facts.issues):
+        return [*first, _asking(state.facts, original.id, now)]
+    return in_turn(state, lambda _: first, lambda then: _linked(then.facts, original, now))
+
+
+def _asking(facts: TicketFacts, issue: IssueId, now: datetime) -> Event:
+    """Whoever joins is told how things stand, also if he joined before."""
+    return TicketJoined(issue_id=issue, at=now, ticket_id=facts.id, customer=customer_of(facts))
+
+
+def _linked(facts: TicketFacts, issue: IssueRef, now: datetime) -> list[Event]:
+    if any(other.id == issue.id for other in facts.issues):
+        return []
+    if len(facts.issues) >= ISSUES_LIMIT:
+        raise Refused(
+            "too_many_issues", f"{ISSUES_LIMIT} issues are linked already. Unlink one, or open another ticket."
+        )
+    return [said(IssueLinked, facts, now, {"issues": (*facts.issues, issue)}, issue=issue)]
+
+
+def _waiting(facts: TicketFacts, issue: IssueRef, now: datetime) -> list[Event]:
+    wait = TicketWait(kind="issue", name=f"ISS-{issue.number}")
+    if wait in facts.waits:
+        return []
+    return hold(facts, HoldTicket(ticket_id=facts.id, waits=(wait,)), now)
+
+
+def _insist_on_waiting_for(facts: TicketFacts, wait: TicketWait) -> None:
+    if wait.kind != "issue":
+        return
+    issue = next((issue for issue in facts.issues if f"ISS-{issue.number}" == wait.name), None)
+    if issue is None:
+        raise Refused("issue_not_linked", f"{wait.name[:40]} is not linked to TKT-{facts.number}. Link it first.")
+    if is_over(issue):
+        raise Refused(
+            "issue_is_over", f"{wait.name} is {issue.stage.value.replace('_', ' ')}: nothing is left to wait for."
+        )
+
+
+def _without(facts: TicketFacts, name: str, now: datetime) -> dict[str, Any]:
+    """What changes when the waiting for one thing is over."""
+    waits = tuple(wait for wait in facts.waits if wait.name != name)
+    if waits or not facts.waits:
+        return {"waits": waits} if waits != facts.waits else {}
+    return moved(facts, stages.after(Happening.LAST_WAIT_ENDS, facts.stage), now)
+
+
+def _replaced(issues: tuple[IssueRef, ...], issue: IssueRef) -> tuple[IssueRef, ...]:
+    return tuple(issue if other.id == issue.id else other for other in issues)

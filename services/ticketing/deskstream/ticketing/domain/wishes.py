@@ -1,0 +1,46 @@
+"""What reaches an object: a wish with its author, and what had to be looked up for it."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId
+from deskstream.contracts.linked import IssueRef
+from deskstream.contracts.work import PartFacts, PartRef
+
+C = TypeVar("C", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was found in other objects; nothing where nothing was looked for."""
+
+    part: PartRef | None = None
+    issue: IssueRef | None = None
+    """The other issue that is named; of a duplicate, the original at the end of the chain."""
+    people: tuple[AgentId, ...] = ()
+    """Owners, experts and workers of the part, or of the nearest part above that names any."""
+    blocked_by: frozenset[IssueId] = frozenset()
+    """All issues that block the one asked about, by whatever way."""
+    parent: PartFacts | None = None
+    above: tuple[PartId, ...] = ()
+    """The parent, and every part above it."""
+    default: PartId | None = None
+    below: tuple[str, ...] = ()
+    """What hangs on a part: `3 parts`, `12 tickets`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish(Generic[C]):
+    """A command to one object. `object_id` and `task_id` are what a new one would be called."""
+
+    object_id: UUID
+    command: C
+    by: AgentId | None = None
+    task_id: TaskId | None = None
+    known: Known = field(default_factory=Known)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCame:
+    """The moment that `due` named."""

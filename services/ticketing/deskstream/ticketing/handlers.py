@@ -1,0 +1,168 @@
+"""What ticketing hears and answers."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from deskstream.contracts import Event
+from deskstream.contracts import issues as of_issues
+from deskstream.contracts import ticket_commands as of_tickets
+from deskstream.contracts.links import (
+    AnswerOrdered,
+    DefaultPassed,
+    IssueFiledFor,
+    IssueReported,
+    PartTicketJoined,
+    PartTicketLeft,
+    TicketContinued,
+    TicketJoined,
+    TicketLeft,
+    WaiterPassedOn,
+)
+from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
+from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
+from deskstream.messaging.declare import Answers, Hears
+from deskstream.ticketing import look_ups
+from deskstream.ticketing.domain import TimeCame, Wish, issue, part, ticket
+from deskstream.ticketing.domain.ticket import Promise
+from deskstream.ticketing.domain.ticket.deciding import Answered
+from deskstream.ticketing.store import chain, issues, parts, reading, tickets
+
+LookUp = Callable[[Tx, Sequence[Heard[Any]], datetime], Any]
+
+ISSUES = Aggregate("issue", issues.load, issues.save, issue.decide, issue.evolve)
+PARTS = Aggregate("part", parts.load, parts.save, part.decide, part.evolve)
+
+
+def tickets_under(promise: Promise) -> Aggregate:
+    """Tickets, which are woken as the promise says."""
+    return Aggregate(
+        "ticket",
+        tickets.load,
+        tickets.save,
+        partial(_decide, promise),
+        ticket.evolve,
+        partial(ticket.due, promise),
+    )
+
+
+def _decide(promise: Promise, state: ticket.TicketState, message: Any, now: datetime) -> Sequence[Event]:
+    return ticket.decide(promise, state, TimeCame() if isinstance(message, Due) else message, now)
+
+
+def hears(of: Aggregate) -> list[Hears]:
+    """Conversations that have tickets, and each other."""
+    return [
+        On(CustomerAnswered, of, key=_answered, becomes=look_ups.answered),
+        On(TicketSpokenFor, of, key=_ticket),
+        On(TicketAwaited, of, key=_ticket, resolve=look_ups.awaited_tickets),
+        On(IssueAwaited, ISSUES, key=_issue, resolve=look_ups.awaited_issues),
+        On(IssueFiledFor, of, key=_ticket),
+        On(IssueReported, of, key=_ticket),
+        On(AnswerOrdered, of, key=_ticket),
+        On(TicketContinued, of, key=_ticket),
+        Absorb(TicketJoined, ISSUES, key=_issue),
+        On(TicketJoined, ISSUES, key=_issue),
+        Absorb(TicketLeft, ISSUES, key=_issue),
+        On(TicketLeft, ISSUES, key=_issue),
+        On(WaiterPassedOn, ISSUES, key=_issue),
+        Absorb(PartTicketJoined, PARTS, key=_part),
+        On(PartTicketJoined, PARTS, key=_part),
+        Absorb(PartTicketLeft, PARTS, key=_part),
+        On(PartTicketLeft, PARTS, key=_part),
+        On(DefaultPassed, PARTS, key=_part),
+    ]
+
+
+def answers(of: Aggregate) -> list[Answers]:
+    """The commands and queries."""
+    return [*_of_tickets(of), *_of_issues(), *_of_parts(), *QUERIES]
+
+
+def _of_tickets(of: Aggregate) -> list[Answers]:
+    plain = (
+        of_tickets.SwitchRequester, of_tickets.LinkConversation, of_tickets.UnlinkConversation, of_tickets.UnlinkIssue,
+        of_tickets.RecordAnswer, of_tickets.RecordCustomer, of_tickets.DecideAnswer, of_tickets.HoldTicket,
+        of_tickets.EndTicketWait, of_tickets.TagCustomerEngineer, of_tickets.AddTicketTask,
+        of_tickets.ChangeTicketTask, of_tickets.SolveTicket, of_tickets.CancelTicket, of_tickets.DeleteTicket,
+        of_tickets.RestoreTicket,
+    )  # fmt: skip
+    looking_up: dict[type[Any], LookUp] = {
+        of_tickets.OpenTicket: look_ups.opening,
+        of_tickets.ChangeTicket: look_ups.changing_ticket,
+        of_tickets.LinkIssue: look_ups.linking,
+    }
+    return [
+        *(Answer(kind, of, key=_wished, becomes=look_ups.of_ticket, result=_show("ticket")) for kind in plain),
+        *(Answer(kind, of, key=_wished, resolve=look, result=_show("ticket")) for kind, look in looking_up.items()),
+    ]
+
+
+def _of_issues() -> list[Answers]:
+    plain = (
+        of_issues.AddIssueTask, of_issues.ChangeIssueTask, of_issues.UnrelateIssue, of_issues.MarkSecurity,
+        of_issues.ApproveAnswer, of_issues.DeleteIssue, of_issues.RestoreIssue,
+    )  # fmt: skip
+    looking_up: dict[type[Any], LookUp] = {
+        of_issues.FileIssue: look_ups.filing,
+        of_issues.ChangeIssue: look_ups.changing_issue,
+        of_issues.AcceptIssue: look_ups.with_people,
+        of_issues.PublishIssue: look_ups.with_people,
+        of_issues.MoveIssue: look_ups.moving_issue,
+        of_issues.RelateIssue: look_ups.relating,
+    }
+    return [
+        *(Answer(kind, ISSUES, key=_wished, becomes=look_ups.of_issue, result=_show("issue")) for kind in plain),
+        *(Answer(kind, ISSUES, key=_wished, resolve=look, result=_show("issue")) for kind, look in looking_up.items()),
+    ]
+
+
+def _of_parts() -> list[Answers]:
+    looking_up: dict[type[Any], LookUp] = {
+        of_issues.SavePart: look_ups.saving_part,
+        of_issues.MovePart: look_ups.moving_part,
+        of_issues.DeletePart: look_ups.deleting_part,
+    }
+    return [
+        Answer(of_issues.RestorePart, PARTS, key=_wished, becomes=look_ups.of_part, result=_show("part")),
+        *(Answer(kind, PARTS, key=_wished, resolve=look, result=_show("part")) for kind, look in looking_up.items()),
+    ]
+
+
+QUERIES: list[Answers] = [
+    Query(of_tickets.FindTicket, reading.find_ticket),
+    Query(of_tickets.ListTickets, reading.list_tickets),
+    Query(of_tickets.CountTickets, reading.count_tickets),
+    Query(of_tickets.ListCustomerTickets, reading.list_customer_tickets),
+    Query(of_tickets.ReadChain, chain.read_chain),
+    Query(of_issues.FindIssue, reading.find_issue),
+    Query(of_issues.ListIssues, reading.list_issues),
+    Query(of_issues.FindPart, reading.find_part),
+    Query(of_issues.ListParts, reading.list_parts),
+]
+
+
+def _show(name: str) -> Callable[[Any, Sequence[Event]], dict[str, Any]]:
+    """What a command is answered: the public state after it."""
+    return lambda state, said: {name: state.facts.model_dump(mode="json")}
+
+
+def _wished(wish: Wish[Any]) -> object:
+    return wish.object_id
+
+
+def _answered(message: Answered) -> object:
+    return message.talk.ticket_id
+
+
+def _ticket(message: Any) -> object:
+    return message.ticket_id
+
+
+def _issue(message: Any) -> object:
+    return message.issue_id
+
+
+def _part(message: Any) -> object:
+    return message.part_id

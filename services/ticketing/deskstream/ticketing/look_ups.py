@@ -1,0 +1,195 @@
+"""From what was heard to what is decided upon: whatever has to be known of other objects is looked up here."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from deskstream.contracts import ids
+from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId, TicketId
+from deskstream.contracts.issues import (
+    AcceptIssue,
+    ChangeIssue,
+    DeletePart,
+    FileIssue,
+    MoveIssue,
+    MovePart,
+    PublishIssue,
+    RelateIssue,
+    SavePart,
+)
+from deskstream.contracts.ticket_commands import ChangeTicket, LinkIssue, OpenTicket
+from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited
+from deskstream.messaging import Heard, Tx
+from deskstream.ticketing.domain import Known, Wish
+from deskstream.ticketing.domain.issue.deciding import Awaited as IssueWanted
+from deskstream.ticketing.domain.ticket.deciding import Answered
+from deskstream.ticketing.domain.ticket.deciding import Awaited as TicketWanted
+from deskstream.ticketing.store import looking
+
+NOBODY = UUID(int=0)
+"""The id of what no number names: it is loaded as something that does not exist, and nothing happens to it."""
+
+Named = Callable[[Any], UUID | None]
+
+
+def wish_of(heard: Heard[Any], object_id: UUID | None, known: Known | None = None, new: str = "object") -> Wish[Any]:
+    """A command with its author, and what a new object or task would be called."""
+    return Wish(
+        object_id=object_id or ids.object_id(heard.id, new),
+        command=heard.data,
+        by=AgentId(heard.actor) if heard.actor else None,
+        task_id=TaskId(ids.object_id(heard.id, "task")),
+        known=known or Known(),
+    )
+
+
+def of_ticket(heard: Heard[Any]) -> Wish[Any]:
+    return wish_of(heard, heard.data.ticket_id)
+
+
+def of_issue(heard: Heard[Any]) -> Wish[Any]:
+    return wish_of(heard, heard.data.issue_id)
+
+
+def of_part(heard: Heard[Any]) -> Wish[Any]:
+    return wish_of(heard, heard.data.part_id)
+
+
+def answered(heard: Heard[CustomerAnswered]) -> Answered:
+    return Answered(heard.data, TicketId(ids.object_id(heard.id, "ticket")))
+
+
+async def opening(tx: Tx, heard: Sequence[Heard[OpenTicket]], now: datetime) -> list[Wish[Any]]:
+    parts = await looking.parts_for(tx, [one.data.part_id for one in heard])
+    issues = await looking.issue_refs(tx, [one.data.issue_id for one in heard])
+    return [
+        wish_of(one, None, Known(part=part, issue=issues.get(one.data.issue_id or IssueId(NOBODY))), "ticket")
+        for one, part in zip(heard, parts, strict=True)
+    ]
+
+
+async def filing(tx: Tx, heard: Sequence[Heard[FileIssue]], now: datetime) -> list[Wish[Any]]:
+    parts = await looking.parts_for(tx, [one.data.part_id for one in heard])
+    return [wish_of(one, None, Known(part=part), "issue") for one, part in zip(heard, parts, strict=True)]
+
+
+async def changing_ticket(tx: Tx, heard: Sequence[Heard[ChangeTicket]], now: datetime) -> list[Wish[Any]]:
+    parts = await looking.parts_for(tx, [one.data.part_id for one in heard])
+    return [wish_of(one, one.data.ticket_id, Known(part=part)) for one, part in zip(heard, parts, strict=True)]
+
+
+async def changing_issue(tx: Tx, heard: Sequence[Heard[ChangeIssue]], now: datetime) -> list[Wish[Any]]:
+    parts = await looking.parts_for(tx, [one.data.part_id for one in heard])
+    return [wish_of(one, one.data.issue_id, Known(part=part)) for one, part in zip(heard, parts, strict=True)]
+
+
+async def linking(tx: Tx, heard: Sequence[Heard[LinkIssue]], now: datetime) -> list[Wish[Any]]:
+    issues = await looking.issue_refs(tx, [one.data.issue_id for one in heard])
+    return [wish_of(one, one.data.ticket_id, Known(issue=issues.get(one.data.issue_id))) for one in heard]
+
+
+async def with_people(tx: Tx, heard: Sequence[Heard[AcceptIssue | PublishIssue]], now: datetime) -> list[Wish[Any]]:
+    people = await looking.people_for(tx, [one.data.issue_id for one in heard])
+    return [wish_of(one, one.data.issue_id, Known(people=people.get(one.data.issue_id, ()))) for one in heard]
+
+
+async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime) -> list[Wish[Any]]:
+    """Of a duplicate, the original that is none itself. One of the same batch counts for a later one."""
+    asked = [one.data for one in heard]
+    people = await looking.people_for(tx, [one.issue_id for one in asked])
+    named = [one.duplicate_of for one in asked if one.duplicate_of is not None]
+    next_of: dict[IssueId, IssueId | None] = {}
+    if named:
+        await looking.one_at_a_time(tx, looking.ISSUES_AT_A_TIME)
+        next_of = await looking.originals(tx, [*named, *(one.issue_id for one in asked)])
+    ends: list[IssueId | None] = []
+    for one in asked:
+        ends.append(looking.end_of_chain(one.duplicate_of, next_of) if one.duplicate_of is not None else None)
+        if one.duplicate_of is not None:
+            next_of[one.issue_id] = one.duplicate_of if ends[-1] != one.issue_id else None
+    refs = await looking.issue_refs(tx, ends)
+    known = [
+        Known(people=people.get(one.issue_id, ()), issue=refs.get(end) if end else None)
+        for one, end in zip(asked, ends, strict=True)
+    ]
+    return [wish_of(one, one.data.issue_id, found) for one, found in zip(heard, known, strict=True)]
+
+
+async def relating(tx: Tx, heard: Sequence[Heard[RelateIssue]], now: datetime) -> list[Wish[Any]]:
+    """What blocks what, the links of earlier ones of the same batch included."""
+    await looking.one_at_a_time(tx, looking.ISSUES_AT_A_TIME)
+    asked = [one.data for one in heard]
+    refs = await looking.issue_refs(tx, [one.to for one in asked])
+    direct = await looking.blockers(tx, [issue for one in asked for issue in (one.issue_id, one.to)])
+    wishes = []
+    for one in heard:
+        blocked_by = looking.reachable(one.data.issue_id, direct)
+        wishes.append(wish_of(one, one.data.issue_id, Known(issue=refs.get(one.data.to), blocked_by=blocked_by)))
+        if one.data.kind == "blocks" and one.data.to not in blocked_by:
+            direct.setdefault(one.data.to, set()).add(one.data.issue_id)
+    return wishes
+
+
+async def saving_part(tx: Tx, heard: Sequence[Heard[SavePart]], now: datetime) -> list[Wish[Any]]:
+    parents = await looking.parts_above(tx, [one.data.parent for one in heard if one.data.parent is not None])
+    default = await looking.default_part(tx) if any(one.data.default for one in heard) else None
+    return [
+        wish_of(one, one.data.part_id, Known(parent=parents.get(one.data.parent or PartId(NOBODY)), default=default),
+                "part")
+        for one in heard
+    ]  # fmt: skip
+
+
+async def moving_part(tx: Tx, heard: Sequence[Heard[MovePart]], now: datetime) -> list[Wish[Any]]:
+    """The parent with all above it, as earlier ones of the same batch leave it."""
+    await looking.one_at_a_time(tx, looking.PARTS_AT_A_TIME)
+    asked = [one.data for one in heard]
+    found = await looking.parts_above(tx, [part for one in asked for part in (one.part_id, one.parent)])
+    parent_of = {facts.id: facts.parent for facts in found.values()}
+    wishes = []
+    for one in heard:
+        above = _chain(one.data.parent, parent_of)
+        known = Known(parent=found.get(one.data.parent), above=above)
+        wishes.append(wish_of(one, one.data.part_id, known))
+        if one.data.part_id not in above:
+            parent_of[one.data.part_id] = one.data.parent
+    return wishes
+
+
+async def deleting_part(tx: Tx, heard: Sequence[Heard[DeletePart]], now: datetime) -> list[Wish[Any]]:
+    hanging = await looking.hanging_on(tx, [one.data.part_id for one in heard])
+    return [wish_of(one, one.data.part_id, Known(below=hanging.get(one.data.part_id, ()))) for one in heard]
+
+
+async def awaited_tickets(tx: Tx, heard: Sequence[Heard[TicketAwaited]], now: datetime) -> list[TicketWanted]:
+    numbers = [_number(one.data.name) for one in heard]
+    found = await looking.tickets_numbered(tx, numbers)
+    return [
+        TicketWanted(found.get(number, TicketId(NOBODY)), one.data.conversation)
+        for one, number in zip(heard, numbers, strict=True)
+    ]
+
+
+async def awaited_issues(tx: Tx, heard: Sequence[Heard[IssueAwaited]], now: datetime) -> list[IssueWanted]:
+    numbers = [_number(one.data.name) for one in heard]
+    found = await looking.issues_numbered(tx, numbers)
+    return [
+        IssueWanted(found.get(number, IssueId(NOBODY)), one.data.name, one.data.conversation)
+        for one, number in zip(heard, numbers, strict=True)
+    ]
+
+
+def _number(name: str) -> int:
+    """The number in `TKT-7`; one that nothing has where there is none."""
+    digits = name.partition("-")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else 0
+
+
+def _chain(start: PartId, parent_of: dict[PartId, PartId | None]) -> tuple[PartId, ...]:
+    above: list[PartId] = []
+    at: PartId | None = start
+    while at is not None and at not in above:
+        above.append(at)
+        at = parent_of.get(at)
+    return tuple(above)

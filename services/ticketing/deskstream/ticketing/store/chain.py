@@ -1,0 +1,197 @@
+"""W10: conversation, ticket, issue, part and account, as they hang together, from any one of them. Read only."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from deskstream.contracts import Refused
+from deskstream.contracts.ticket_commands import ReadChain
+from deskstream.messaging import Tx
+
+_OF_TICKET = "SELECT state FROM tickets WHERE number = $1 LIMIT $2"
+
+_OF_ISSUE = """
+SELECT t.state
+FROM issues i
+JOIN weights w ON w.object_id = i.id
+JOIN tickets t ON t.id = w.ticket_id
+WHERE i.number = $1
+ORDER BY t.number DESC
+LIMIT $2
+"""
+
+_OF_PART = """
+WITH RECURSIVE below AS (
+    SELECT id
+    FROM parts
+    WHERE number = $1
+    UNION
+    SELECT p.id
+    FROM below
+    JOIN parts p ON p.parent = below.id
+)
+SELECT t.state
+FROM below
+CROSS JOIN LATERAL (
+    SELECT number, state
+    FROM tickets
+    WHERE part_id = below.id AND NOT deleted
+    ORDER BY number DESC
+    LIMIT $2
+) t
+ORDER BY t.number DESC
+LIMIT $2
+"""
+
+_OF_CONVERSATION = """
+SELECT t.state
+FROM ticket_conversations c
+JOIN tickets t ON t.id = c.ticket_id
+WHERE c.number = $1
+ORDER BY t.number DESC
+LIMIT $2
+"""
+
+_OF_ACCOUNT = """
+SELECT state
+FROM tickets
+WHERE account = $1 AND NOT deleted
+ORDER BY number DESC
+LIMIT $2
+"""
+
+_ISSUES = """
+WITH RECURSIVE named AS (
+    SELECT id
+    FROM issues
+    WHERE id = ANY($1::uuid[]) OR number = $2
+)
+SELECT i.state, i.tickets, i.customers
+FROM issues i
+WHERE i.id IN (SELECT id FROM named)
+   OR i.id IN (SELECT r.other_id FROM issue_relations r JOIN named n ON n.id = r.issue_id)
+   OR i.id IN (SELECT r.issue_id FROM issue_relations r JOIN named n ON n.id = r.other_id)
+LIMIT 200
+"""
+
+_PARTS = """
+WITH RECURSIVE up AS (
+    SELECT id, parent, number, state
+    FROM parts
+    WHERE id = ANY($1::uuid[]) OR number = $2
+    UNION
+    SELECT p.id, p.parent, p.number, p.state
+    FROM up
+    JOIN parts p ON p.id = up.parent
+)
+SELECT state
+FROM up
+ORDER BY number
+LIMIT 200
+"""
+
+_TICKETS_OF: Final = (
+    ("ticket", _OF_TICKET),
+    ("issue", _OF_ISSUE),
+    ("part", _OF_PART),
+    ("conversation", _OF_CONVERSATION),
+    ("account_id", _OF_ACCOUNT),
+)
+
+Found = dict[str, Any]
+
+
+async def read_chain(tx: Tx, asked: ReadChain) -> dict[str, Any]:
+    """All members of the chain, each once, with the numbers by which they name each other.
+
+    Raises `Refused` when no member, or more than one, is named, or when there is no such member.
+    """
+    kind, value, statement = _start(asked)
+    rows = await tx.fetch(statement, value, asked.limit + 1)
+    tickets = [json.loads(row["state"])["facts"] for row in rows[: asked.limit]]
+    linked = {issue["id"] for ticket in tickets for issue in ticket.get("issues", ())}
+    issues = await _issues(tx, linked, value if kind == "issue" else None)
+    hung_on = {ticket["part"]["id"] for ticket in tickets} | {issue["part"]["id"] for issue in issues}
+    parts = await _parts(tx, hung_on, value if kind == "part" else None)
+    _insist_on_member(kind, tickets, issues, parts)
+    return {
+        "of": kind,
+        "tickets": [_ticket(ticket) for ticket in tickets],
+        "issues": [_issue(issue) for issue in issues],
+        "parts": [_part(part, parts) for part in parts],
+        "conversations": _each_once(c for ticket in tickets for c in ticket.get("conversations", ())),
+        "accounts": _each_once(ticket["account"] for ticket in tickets if ticket.get("account")),
+        "more": len(rows) > asked.limit,
+    }
+
+
+def _start(asked: ReadChain) -> tuple[str, Any, str]:
+    named = [(kind, getattr(asked, kind), statement) for kind, statement in _TICKETS_OF]
+    given = [one for one in named if one[1] is not None]
+    if len(given) != 1:
+        raise Refused("name_one_member", "Name one member of the chain: ticket, issue, part, conversation or account.")
+    return given[0]
+
+
+def _insist_on_member(kind: str, tickets: Sequence[Found], issues: Sequence[Found], parts: Sequence[Found]) -> None:
+    """A conversation or account without a ticket is a chain of one, and not for us to deny."""
+    found = {"ticket": tickets, "issue": issues, "part": parts}.get(kind)
+    if found is not None and not found:
+        raise Refused(f"{kind}_not_found", f"There is no {kind} of that number.")
+
+
+async def _issues(tx: Tx, ids: Iterable[str], number: int | None) -> list[Found]:
+    wanted = [UUID(one) for one in ids]
+    if not wanted and number is None:
+        return []
+    rows = await tx.fetch(_ISSUES, wanted, number)
+    return [
+        {**json.loads(row["state"])["facts"], "weight": {"tickets": row["tickets"], "customers": row["customers"]}}
+        for row in rows
+    ]
+
+
+async def _parts(tx: Tx, ids: Iterable[str], number: int | None) -> list[Found]:
+    wanted = [UUID(one) for one in ids]
+    if not wanted and number is None:
+        return []
+    return [json.loads(row["state"])["facts"] for row in await tx.fetch(_PARTS, wanted, number)]
+
+
+def _ticket(facts: Found) -> Found:
+    return {
+        **_named(facts, "title"),
+        "stage": facts["stage"],
+        "owner": facts.get("owner"),
+        "part": facts["part"]["number"],
+        "account": facts["account"]["name"] if facts.get("account") else None,
+        "conversations": [one["number"] for one in facts.get("conversations", ())],
+        "issues": [one["number"] for one in facts.get("issues", ())],
+        "waits": [one["name"] for one in facts.get("waits", ())],
+    }
+
+
+def _issue(facts: Found) -> Found:
+    return {
+        **_named(facts, "title"),
+        "stage": facts["stage"],
+        "owner": facts.get("owner"),
+        "part": facts["part"]["number"],
+        "confidential": facts.get("security") == "yes",
+        "relations": [{"kind": one["kind"], "issue": one["number"]} for one in facts.get("relations", ())],
+        "weight": facts["weight"],
+    }
+
+
+def _part(facts: Found, parts: Sequence[Found]) -> Found:
+    parent = next((one["number"] for one in parts if one["id"] == facts.get("parent")), None)
+    return {**_named(facts, "name"), "kind": facts["kind"], "parent": parent}
+
+
+def _named(facts: Found, title: str) -> Found:
+    return {"id": facts["id"], "number": facts["number"], title: facts[title], "deleted": bool(facts.get("deleted"))}
+
+
+def _each_once(found: Iterable[Found]) -> list[Found]:
+    return list({one["id"]: one for one in found}.values())

@@ -1,0 +1,209 @@
+"""What decisions look up in other objects, for a whole batch at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
+from deskstream.contracts.linked import IssueRef
+from deskstream.contracts.work import PartFacts, PartRef
+from deskstream.messaging import Tx
+from deskstream.ticketing.domain.issue.changing import shown
+from deskstream.ticketing.store import issues, parts
+
+# Shared with whoever else hangs work on them; whoever deletes one waits for these, or they for him.
+_PARTS = """
+SELECT id, default_since, state
+FROM parts
+WHERE (id = ANY($1::uuid[]) OR default_since IS NOT NULL) AND NOT deleted
+ORDER BY id
+FOR SHARE
+"""
+
+_ISSUES = "SELECT state FROM issues WHERE id = ANY($1::uuid[])"
+
+_PEOPLE = """
+WITH RECURSIVE up AS (
+    SELECT i.id AS issue_id, p.parent, p.state, 0 AS steps
+    FROM issues i
+    JOIN parts p ON p.id = i.part_id
+    WHERE i.id = ANY($1::uuid[])
+    UNION ALL
+    SELECT up.issue_id, p.parent, p.state, up.steps + 1
+    FROM up
+    JOIN parts p ON p.id = up.parent
+    WHERE up.steps < 100
+)
+SELECT issue_id, state
+FROM up
+ORDER BY issue_id, steps
+"""
+
+# Links between issues are made by one transaction at a time: two halves of a circle must see each other.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('ticketing'), $1)"
+ISSUES_AT_A_TIME, PARTS_AT_A_TIME = 1, 2
+
+_BLOCKERS = """
+WITH RECURSIVE up AS (
+    SELECT other_id, issue_id
+    FROM issue_relations
+    WHERE other_id = ANY($1::uuid[]) AND kind = 'blocks'
+    UNION
+    SELECT r.other_id, r.issue_id
+    FROM up
+    JOIN issue_relations r ON r.other_id = up.issue_id AND r.kind = 'blocks'
+)
+SELECT other_id, issue_id
+FROM up
+"""
+
+_ORIGINALS = """
+WITH RECURSIVE up AS (
+    SELECT id, duplicate_of
+    FROM issues
+    WHERE id = ANY($1::uuid[])
+    UNION
+    SELECT i.id, i.duplicate_of
+    FROM up
+    JOIN issues i ON i.id = up.duplicate_of
+)
+SELECT id, duplicate_of
+FROM up
+"""
+
+_ABOVE = """
+WITH RECURSIVE up AS (
+    SELECT id, parent, state
+    FROM parts
+    WHERE id = ANY($1::uuid[])
+    UNION
+    SELECT p.id, p.parent, p.state
+    FROM up
+    JOIN parts p ON p.id = up.parent
+)
+SELECT id, parent, state
+FROM up
+"""
+
+_LOCK_PARTS = "SELECT id FROM parts WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+
+_HANGING = """
+SELECT
+    asked.id,
+    (SELECT count(*) FROM parts p WHERE p.parent = asked.id AND NOT p.deleted) AS parts,
+    (SELECT count(*) FROM tickets t WHERE t.part_id = asked.id AND NOT t.deleted AND t.triage < 2) AS tickets,
+    (
+        SELECT count(*)
+        FROM issues i
+        WHERE i.part_id = asked.id AND NOT i.deleted AND i.stage NOT IN ('completed', 'wont_fix', 'duplicate')
+    ) AS issues
+FROM unnest($1::uuid[]) AS asked(id)
+"""
+
+_TICKETS_BY_NUMBER = "SELECT number, id FROM tickets WHERE number = ANY($1::bigint[])"
+_ISSUES_BY_NUMBER = "SELECT number, id FROM issues WHERE number = ANY($1::bigint[])"
+
+
+async def parts_for(tx: Tx, asked: Sequence[PartId | None]) -> list[PartRef | None]:
+    """The part of each, the default one for None; None for one that does not exist."""
+    rows = await tx.fetch(_PARTS, [one for one in asked if one is not None])
+    found = {row["id"]: _ref(parts.read(row["state"]).facts) for row in rows}
+    since = [(row["default_since"], row["id"]) for row in rows if row["default_since"] is not None]
+    default = found[max(since)[1]] if since else None
+    return [default if one is None else found.get(one) for one in asked]
+
+
+async def default_part(tx: Tx) -> PartId | None:
+    """Where intake goes that names no part."""
+    (found,) = await parts_for(tx, [None])
+    return found.id if found else None
+
+
+async def issue_refs(tx: Tx, asked: Iterable[IssueId | None]) -> dict[IssueId, IssueRef]:
+    """What may be known of these issues, of those that exist."""
+    wanted = [one for one in asked if one is not None]
+    if not wanted:
+        return {}
+    found = [issues.read(row["state"]).facts for row in await tx.fetch(_ISSUES, wanted)]
+    return {facts.id: shown(facts) for facts in found}
+
+
+async def people_for(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, tuple[AgentId, ...]]:
+    """Who speaks for the part of each issue, or for the nearest part above that names anybody."""
+    people: dict[IssueId, tuple[AgentId, ...]] = {}
+    for issue, state in await tx.fetch(_PEOPLE, asked):
+        people[issue] = people.get(issue) or _people(parts.read(state).facts)
+    return people
+
+
+async def one_at_a_time(tx: Tx, what: int) -> None:
+    """Waits until nobody else makes links of a kind."""
+    await tx.execute(_ONE_AT_A_TIME, what)
+
+
+async def blockers(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, set[IssueId]]:
+    """Issue -> those that block it directly, of these and of all that block them by any way."""
+    direct: dict[IssueId, set[IssueId]] = {}
+    for blocked, by in await tx.fetch(_BLOCKERS, asked):
+        direct.setdefault(blocked, set()).add(by)
+    return direct
+
+
+async def originals(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, IssueId | None]:
+    """Issue -> what it repeats, of these and of all that they repeat."""
+    return {row["id"]: row["duplicate_of"] for row in await tx.fetch(_ORIGINALS, asked)}
+
+
+async def parts_above(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, PartFacts]:
+    """These parts, and all above them."""
+    return {row["id"]: parts.read(row["state"]).facts for row in await tx.fetch(_ABOVE, asked)}
+
+
+async def hanging_on(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, tuple[str, ...]]:
+    """What stands in the way of deleting each of these parts. Nobody hangs more on them meanwhile."""
+    await tx.fetch(_LOCK_PARTS, asked)
+    return {
+        row["id"]: tuple(f"{row[kind]} {kind}" for kind in ("parts", "tickets", "issues") if row[kind])
+        for row in await tx.fetch(_HANGING, asked)
+    }
+
+
+async def tickets_numbered(tx: Tx, numbers: Sequence[int]) -> dict[int, TicketId]:
+    """Number -> id."""
+    return {row["number"]: row["id"] for row in await tx.fetch(_TICKETS_BY_NUMBER, numbers)}
+
+
+async def issues_numbered(tx: Tx, numbers: Sequence[int]) -> dict[int, IssueId]:
+    """Number -> id."""
+    return {row["number"]: row["id"] for row in await tx.fetch(_ISSUES_BY_NUMBER, numbers)}
+
+
+def reachable(start: UUID, edges: Mapping[IssueId, set[IssueId]]) -> frozenset[IssueId]:
+    """Everything that the edges lead to."""
+    found: set[IssueId] = set()
+    left = [IssueId(start)]
+    while left:
+        for other in edges.get(left.pop(), ()):
+            if other not in found:
+                found.add(other)
+                left.append(other)
+    return frozenset(found)
+
+
+def end_of_chain(start: IssueId, next_of: Mapping[IssueId, IssueId | None], within: int = 1000) -> IssueId:
+    """Where following `next_of` ends; a chain that bites its tail ends somewhere on it."""
+    at = start
+    for _ in range(within):
+        further = next_of.get(at)
+        if further is None:
+            return at
+        at = further
+    return at
+
+
+def _ref(facts: PartFacts) -> PartRef:
+    return PartRef(id=facts.id, number=facts.number, name=facts.name, kind=facts.kind)
+
+
+def _people(facts: PartFacts) -> tuple[AgentId, ...]:
+    experts = (facts.first_expert, facts.second_expert)
+    return tuple(dict.fromkeys((*facts.owners, *(one for one in experts if one), *facts.workers)))

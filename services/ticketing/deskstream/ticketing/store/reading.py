@@ -1,0 +1,224 @@
+"""What people read: one object with its text, lists by filter, counts. Read only."""
+
+from typing import Any, Final
+
+from asyncpg import Record
+
+from deskstream.contracts import Refused
+from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
+from deskstream.contracts.linked import TicketStage
+from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
+from deskstream.contracts.work import TicketFacts
+from deskstream.messaging import Tx
+from deskstream.ticketing.domain import tasks
+from deskstream.ticketing.domain.ticket.reporting import linked_ticket
+from deskstream.ticketing.store import issues, parts, tickets
+
+# A generic plan could not use the index of whichever filter is given.
+_PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+
+_TICKET = "SELECT state FROM tickets WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
+_ISSUE = "SELECT state FROM issues WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
+_PART = "SELECT state FROM parts WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
+
+_TICKETS = """
+WITH RECURSIVE below AS (
+    SELECT id
+    FROM parts
+    WHERE id = $6
+    UNION
+    SELECT p.id
+    FROM below
+    JOIN parts p ON p.parent = below.id
+)
+SELECT t.state
+FROM tickets t
+WHERE t.deleted = $11
+  AND ($1::smallint IS NULL OR t.tracker = $1 AND t.tracker > 0)
+  AND ($2::smallint IS NULL OR t.triage = $2)
+  AND ($3::text IS NULL OR t.stage = $3)
+  AND ($4::text IS NULL OR t.type = $4)
+  AND ($5::text IS NULL OR t.severity = $5)
+  AND ($6::uuid IS NULL OR t.part_id IN (SELECT id FROM below))
+  AND ($7::text IS NULL OR t.owner = $7)
+  AND ($8::uuid IS NULL OR t.account = $8)
+  AND ($9::uuid IS NULL OR t.contact = $9)
+  AND ($10::uuid IS NULL OR t.id IN (SELECT ticket_id FROM ticket_conversations WHERE conversation_id = $10))
+  AND ($12::uuid IS NULL OR t.id IN (SELECT ticket_id FROM weights WHERE object_id = $12))
+  AND ($13::bigint IS NULL OR t.number < $13)
+ORDER BY t.number DESC
+LIMIT $14
+"""
+
+_COUNTS = """
+SELECT t.part_id, p.number, t.stage, count(*) AS tickets
+FROM tickets t
+LEFT JOIN parts p ON p.id = t.part_id
+WHERE NOT t.deleted AND ($1::uuid IS NULL OR t.account = $1)
+GROUP BY t.part_id, p.number, t.stage
+ORDER BY p.number, t.stage
+LIMIT 1000
+"""
+
+_CUSTOMER_TICKETS = """
+SELECT state
+FROM tickets
+WHERE contact = $1 AND NOT deleted AND NOT internal AND ($2::bigint IS NULL OR number < $2)
+ORDER BY number DESC
+LIMIT $3
+"""
+
+_ISSUES = """
+SELECT state
+FROM issues
+WHERE NOT deleted
+  AND ($1::text IS NULL OR stage = $1)
+  AND ($2::boolean IS NULL OR (stage NOT IN ('completed', 'wont_fix', 'duplicate')) = $2)
+  AND ($3::uuid IS NULL OR part_id = $3)
+  AND ($4::text IS NULL OR owner = $4)
+ORDER BY CASE WHEN $5 THEN tickets END DESC, CASE WHEN $5 THEN customers END DESC, number DESC
+OFFSET $6
+LIMIT $7
+"""
+
+_PARTS = """
+WITH RECURSIVE tree AS (
+    SELECT id, tickets, customers, number, state, ARRAY[number] AS place
+    FROM parts
+    WHERE NOT deleted AND ((parent IS NULL AND $1::uuid IS NULL) OR id = $1)
+    UNION ALL
+    SELECT p.id, p.tickets, p.customers, p.number, p.state, tree.place || p.number
+    FROM tree
+    JOIN parts p ON p.parent = tree.id
+    WHERE NOT p.deleted AND cardinality(tree.place) < 100
+)
+SELECT state
+FROM tree
+ORDER BY CASE WHEN $2 THEN tickets END DESC, CASE WHEN $2 THEN customers END DESC, place
+OFFSET $3
+LIMIT $4
+"""
+
+_TRACKERS: Final = {"product_assist": tickets.PRODUCT_ASSIST, "active": tickets.ACTIVE, None: None}
+_TRIAGE: Final = {"untriaged": tickets.UNTRIAGED, "triaged": tickets.TRIAGED, "closed": tickets.CLOSED, None: None}
+
+_TICKET_ROW: Final = {
+    "id", "number", "version", "stage", "type", "severity", "title", "owner", "internal", "channel",
+    "customer_engineer", "needs_code_change", "asks", "follow_ups", "undecided", "resolution", "created_at",
+    "solved_at", "deleted",
+}  # fmt: skip
+_ISSUE_ROW: Final = {
+    "id", "number", "version", "stage", "title", "part", "owner", "severity", "security", "weight", "created_at",
+    "ended_at",
+}  # fmt: skip
+
+FOR_CUSTOMERS: Final = {
+    TicketStage.NEW: "received",
+    TicketStage.OPEN: "in progress",
+    TicketStage.PENDING: "waiting for you",
+    TicketStage.ON_HOLD: "in progress",
+    TicketStage.SOLVED: "solved",
+    TicketStage.CLOSED: "closed",
+    TicketStage.CANCELED: "closed",
+}
+"""A stage in the customer's words (N9)."""
+
+
+async def find_ticket(tx: Tx, asked: FindTicket) -> dict[str, Any]:
+    """One ticket. Raises `Refused` when there is none."""
+    document = await tx.fetchval(_TICKET, asked.ticket_id, asked.number)
+    if document is None:
+        raise Refused("ticket_not_found", "There is no ticket of that id or number.")
+    found = tickets.read(document)
+    return {"ticket": found.facts.model_dump(mode="json"), "text": found.text}
+
+
+async def find_issue(tx: Tx, asked: FindIssue) -> dict[str, Any]:
+    """One issue. Raises `Refused` when there is none."""
+    document = await tx.fetchval(_ISSUE, asked.issue_id, asked.number)
+    if document is None:
+        raise Refused("issue_not_found", "There is no issue of that id or number.")
+    found = issues.read(document)
+    return {"issue": found.facts.model_dump(mode="json"), "text": found.text}
+
+
+async def find_part(tx: Tx, asked: FindPart) -> dict[str, Any]:
+    """One part. Raises `Refused` when there is none."""
+    document = await tx.fetchval(_PART, asked.part_id, asked.number)
+    if document is None:
+        raise Refused("part_not_found", "There is no part of that id or number.")
+    return {"part": parts.read(document).facts.model_dump(mode="json")}
+
+
+async def list_tickets(tx: Tx, asked: ListTickets) -> dict[str, Any]:
+    """A page of tickets; `more` is the number to ask for what comes before, or nothing."""
+    values = (
+        _TRACKERS[asked.tracker], _TRIAGE[asked.triage], asked.stage, asked.type, asked.severity, asked.part_id,
+        asked.owner, asked.account_id, asked.contact_id, asked.conversation_id, asked.deleted, asked.issue_id,
+        asked.before, asked.limit + 1,
+    )  # fmt: skip
+    rows = await _planned_anew(tx, _TICKETS, *values)
+    found = [tickets.read(row["state"]).facts for row in rows[: asked.limit]]
+    more = found[-1].number if len(rows) > asked.limit else None
+    return {"tickets": [_row(facts) for facts in found], "more": more}
+
+
+async def count_tickets(tx: Tx, asked: CountTickets) -> dict[str, Any]:
+    """Tickets by part, grouped by stage: what the board of R11 shows."""
+    counts: dict[str, dict[str, Any]] = {}
+    for row in await tx.fetch(_COUNTS, asked.account_id):
+        part = counts.setdefault(str(row["part_id"]), {"part": row["number"], "stages": {}})
+        part["stages"][row["stage"]] = row["tickets"]
+    return {"parts": list(counts.values())}
+
+
+async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str, Any]:
+    """W12, N9: what a customer may see; nothing here was ever written by an engineer."""
+    rows = await tx.fetch(_CUSTOMER_TICKETS, asked.contact_id, asked.before, asked.limit)
+    found = [tickets.read(row["state"]).facts for row in rows]
+    return {
+        "tickets": [
+            {
+                **linked_ticket(facts).model_dump(mode="json", exclude={"internal", "stage"}),
+                "stage": FOR_CUSTOMERS[facts.stage],
+                "filed": bool(facts.issues),
+                "links": [issue.public_link for issue in facts.issues if issue.public_link and not issue.confidential],
+            }
+            for facts in found
+        ]
+    }
+
+
+async def list_issues(tx: Tx, asked: ListIssues) -> dict[str, Any]:
+    """A page of issues, newest or heaviest first (W13)."""
+    by_weight = asked.sort == "weight"
+    values = (asked.stage, asked.open, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit)
+    rows = await _planned_anew(tx, _ISSUES, *values)
+    found = [issues.read(row["state"]).facts for row in rows]
+    return {"issues": [facts.model_dump(mode="json", include=_ISSUE_ROW) for facts in found]}
+
+
+async def list_parts(tx: Tx, asked: ListParts) -> dict[str, Any]:
+    """A page of the product tree, parents before what is below them, or the heaviest first (W13)."""
+    rows = await tx.fetch(_PARTS, asked.below, asked.sort == "weight", asked.skip, asked.limit)
+    return {"parts": [parts.read(row["state"]).facts.model_dump(mode="json") for row in rows]}
+
+
+def _row(facts: TicketFacts) -> dict[str, Any]:
+    """What a list shows of a ticket."""
+    return {
+        **facts.model_dump(mode="json", include=_TICKET_ROW),
+        "part": {"number": facts.part.number, "name": facts.part.name},
+        "requester": facts.requester.name if facts.requester else None,
+        "account": facts.account.name if facts.account else None,
+        "conversations": [conversation.number for conversation in facts.conversations],
+        "issues": [issue.number for issue in facts.issues],
+        "waits": [wait.name for wait in facts.waits],
+        "open_tasks": len(tasks.still_open(facts.tasks)),
+    }
+
+
+async def _planned_anew(tx: Tx, statement: str, *values: object) -> list[Record]:
+    async with tx.transaction(readonly=True):
+        await tx.execute(_PLANNED_ANEW)
+        return await tx.fetch(statement, *values)
