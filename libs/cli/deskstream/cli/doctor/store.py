@@ -49,6 +49,9 @@ async def examine_store(connection: Connection, declarations: Sequence[Declarati
 async def _looked_at(connection: Connection, name: str) -> list[Finding]:
     try:
         async with schema(connection, name) as tx:
+            # A name in a schema that we may not enter is not refused, but not found.
+            if not await tx.fetchval("SELECT has_schema_privilege($1, 'USAGE')", name):
+                return [_denied(f"schema {name}", "permission denied")]
             if await tx.fetchval("SELECT to_regclass('waiting')") is None:
                 return []
             return await _service(tx, name)
@@ -63,7 +66,7 @@ async def _allowed(what: str, asked: Awaitable[Finding]) -> Finding:
         return _denied(what, error)
 
 
-def _denied(what: str, error: asyncpg.InsufficientPrivilegeError) -> Finding:
+def _denied(what: str, error: object) -> Finding:
     return wrong(
         "PostgreSQL permissions",
         f"We may not look at {what}: {error}.",
