@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import AsyncIterator, Iterable
@@ -15,9 +16,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import psutil
 
+from deskstream import blobs
 from deskstream.messaging import Declaration
 from deskstream.runtime.migrations import migrate, read_migrations
+from deskstream.runtime.privileges import grants
 from deskstream.runtime.schemas import GROUP, Sources, schemas
+from deskstream.testkit.identities import employ
 
 # Several checkouts' states may be tested at the same time; older ones are nobody's any more.
 _TEMPLATES_KEPT = 10
@@ -91,6 +95,7 @@ async def _build(admin: asyncpg.Connection[asyncpg.Record], template: Template, 
     try:
         for schema, sources in wanted.items():
             await _migrate_or_leave_out(connection, schema, sources)
+        await employ(connection, template.server_url, sorted(wanted.keys() - {blobs.SCHEMA}))
     finally:
         await connection.close()
     await admin.execute(f"ALTER DATABASE {draft} WITH ALLOW_CONNECTIONS false")
@@ -120,4 +125,4 @@ def _fingerprint(wanted: dict[str, Sources]) -> str:
         for schema, sources in wanted.items()
         for migration in read_migrations(sources)
     ]
-    return sha256("\n".join(files).encode()).hexdigest()[:16]
+    return sha256("\n".join([*files, inspect.getsource(grants)]).encode()).hexdigest()[:16]

@@ -72,7 +72,7 @@ def admit(nats_url: str, services: Iterable[Declaration]) -> None:
 
 async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, services: Sequence[str]) -> None:
     """Roles for these services, and what each may do with the tables that are there now."""
-    passwords = {name: _password(database, name) for name in services}
+    passwords = {name: password_of(database, name) for name in services}
     await make_roles(connection, passwords)
     await grants(connection, services)
     if folder := os.environ.get(VARIABLE):
@@ -82,6 +82,6 @@ async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, 
                 write_secret(path, password)
 
 
-def _password(database: str, user: str) -> str:
+def password_of(database: str, user: str) -> str:
     """The same in every process that tests on this server: roles are the server's."""
     return sha256(f"{urlsplit(database).password}/{user}".encode()).hexdigest()
