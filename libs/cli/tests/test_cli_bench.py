@@ -8,8 +8,10 @@ from deskstream.cli.bench.counts import Counts
 from deskstream.cli.bench.load import Mix
 from deskstream.cli.bench.pipeline import Plan, _ratio, bench_pipeline
 from deskstream.cli.bench.raw import Raw
-from deskstream.cli.bench.running import TWO_PROCESSES, one_each
+from deskstream.cli.bench.replicas import bench_replicas
+from deskstream.cli.bench.running import one_each, two_processes
 from deskstream.cli.bench.shares import shares
+from deskstream.cli.bench.starting import bench_start
 from deskstream.cli.bench.usage import Usage, usage_of
 from deskstream.cli.bench.watch import percentile
 from deskstream.contracts.inbound import InboundMessage
@@ -75,7 +77,7 @@ def test_counts_are_the_difference_by_reader():
 
 def test_each_service_apart_is_every_service_once():
     assert sorted(name for group in one_each() for name in group) == sorted(
-        name for group in TWO_PROCESSES for name in group
+        name for group in two_processes() for name in group
     )
 
 
@@ -107,7 +109,7 @@ def test_the_pipeline_is_measured_on_real_servers():
     assert figures["messages"] > 0
     assert figures["inbound_per_s"] == pytest.approx(figures["messages"] / figures["seconds"], rel=0.1)
     assert 0 < figures["p50_ms"] <= figures["p99_ms"]
-    assert set(figures["cpu_ms_by_process"]) == {"nats", "postgres", *("+".join(names) for names in TWO_PROCESSES)}
+    assert set(figures["cpu_ms_by_process"]) == {"nats", "postgres", *("+".join(names) for names in two_processes())}
     assert sum(figures["cpu_ms_by_process"].values()) == pytest.approx(figures["cpu_ms_per_message"], abs=0.01)
     assert figures["raw"].keys() == {
         "publish_per_s", "publish_us", "pull_per_s", "pull_us", "insert_per_s", "insert_us", "codec_us",
@@ -116,5 +118,21 @@ def test_the_pipeline_is_measured_on_real_servers():
     assert figures["ratio_to_raw"] > 0
     assert any("full speed" in line for line in told)
     parts = {row["who"]: row for row in figures["made_of"]}
-    assert {name for group in TWO_PROCESSES for name in group} < parts.keys()
+    assert {name for group in two_processes() for name in group} < parts.keys()
     assert parts["crm"]["python_us_per_handling"] > parts["crm"]["database_us_per_handling"] > 0
+
+
+@pytest.mark.slow
+def test_a_start_is_measured():
+    figures = asyncio.run(bench_start(lambda _: None))
+    assert 0 < figures["start_s"] < 60
+    assert 0 < figures["first_start_s"] < 60
+    assert figures["memory_mb"] > figures["largest_service_mb"] == max(figures["memory_mb_by_service"].values())
+    assert {(name,) for name in figures["memory_mb_by_service"]} == set(one_each())
+
+
+@pytest.mark.slow
+def test_two_of_every_service_are_measured_beside_one():
+    figures = asyncio.run(bench_replicas(1.0, lambda _: None))
+    assert figures["one_per_s"] > 0
+    assert figures["two_to_one"] == round(figures["two_per_s"] / figures["one_per_s"], 3)

@@ -6,7 +6,8 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,18 @@ class Pace:
 
 async def bench_pipeline(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Runs the whole measurement on servers and processes of its own. Returns the figures as one object."""
+    with servers_of_its_own() as (addresses, pids):
+        return await _measure(plan, progress, addresses, pids)
+
+
+@contextmanager
+def servers_of_its_own() -> Iterator[tuple[Addresses, dict[str, int]]]:
+    """Embedded servers with nothing in them, and their pids; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as folder:
-        data = Path(folder) / "data"
-        servers = EmbeddedServers(data)
+        servers = EmbeddedServers(Path(folder) / "data")
         addresses = servers.start()
         try:
-            return await _measure(plan, progress, addresses, _pids(servers))
+            yield addresses, _pids(servers)
         finally:
             servers.discard()
 
@@ -72,7 +79,7 @@ async def _measure(plan: Plan, progress: Progress, addresses: Addresses, servers
     progress("starting the services in two processes")
     async with running(addresses, servers) as bench:
         await furnish(bench)
-        generator, view = Generator(bench.client, Mix()), View(bench.database)
+        generator, view = await ready(bench)
         figures = await _together(plan, progress, bench, generator, view)
     progress("each service in a process of its own")
     async with running(addresses, servers, one_each()) as bench:
@@ -82,11 +89,8 @@ async def _measure(plan: Plan, progress: Progress, addresses: Addresses, servers
 
 
 async def _together(plan: Plan, progress: Progress, bench: Bench, generator: Generator, view: View) -> dict[str, Any]:
-    await generator.start()
-    await generator.send()
-    await view.until(1, 30)
     progress(f"full speed for {plan.seconds:g} s")
-    figures = await _full_speed(plan, bench, generator, view)
+    figures = await full_speed(plan, bench, generator, view)
     await view.until(generator.sent, 120)
     progress(f"at rest: {plan.calm_rate:g}/s for {plan.calm_seconds:g} s")
     figures |= await _latency(bench, Pace("", plan.calm_rate, plan.calm_seconds, POLL_S), generator, view)
@@ -104,7 +108,17 @@ def _ratio(figures: Mapping[str, Any], raw: Raw) -> float:
     return round(needed / ((os.cpu_count() or 1) * 1e6), 3)
 
 
-async def _full_speed(plan: Plan, bench: Bench, generator: Generator, view: View) -> dict[str, Any]:
+async def ready(bench: Bench) -> tuple[Generator, View]:
+    """A generator and a view; the first message has passed."""
+    generator, view = Generator(bench.client, Mix()), View(bench.database)
+    await generator.start()
+    await generator.send()
+    await view.until(1, 30)
+    return generator, view
+
+
+async def full_speed(plan: Plan, bench: Bench, generator: Generator, view: View) -> dict[str, Any]:
+    """Rate, CPU and counts while the desk always has something before it."""
     async with feeding(generator, view):
         await asyncio.sleep(WARM_UP_S)
         counts = await counted(bench.client)

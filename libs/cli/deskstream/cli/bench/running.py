@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from nats.aio.client import Client
 from deskstream.cli.bench.load import connect
 from deskstream.cli.environment import environment_of_its_own
 from deskstream.contracts.crm import SaveAccount
+from deskstream.contracts.health import ReadHealth
 from deskstream.contracts.ids import AgentId, TeamId
 from deskstream.contracts.routing import Availability, SaveAgent, SaveRule
 from deskstream.messaging import commands
@@ -26,16 +28,17 @@ from deskstream.runtime.schemas import installed_services, schemas
 
 Groups = Sequence[Sequence[str]]
 
-TWO_PROCESSES: Groups = (
-    ("ingest", "crm", "conversation"),
-    ("routing", "sla", "gateway", "channel_email"),
-)
-"""The two processes of the figure's definition."""
+FIRST: Sequence[str] = ("ingest", "crm", "conversation")
+
+
+def two_processes() -> Groups:
+    """The two processes of the figures' definition: the path into a conversation, and whoever hears of it."""
+    return [FIRST, sorted(installed_services().keys() - set(FIRST))]
 
 
 def one_each() -> Groups:
     """Every service in a process of its own."""
-    return [(name,) for group in TWO_PROCESSES for name in group]
+    return [(name,) for group in two_processes() for name in group]
 
 
 @dataclass
@@ -52,19 +55,22 @@ class Bench:
     def trees(self) -> dict[str, int]:
         return {**self.servers, **self.services}
 
+    async def answering(self) -> None:
+        """Returns when every service answers. Raises TimeoutError."""
+        for (service,) in one_each():
+            await commands.call(self.client, ReadHealth(), service=service, within=60.0)
+
 
 @asynccontextmanager
-async def running(
-    addresses: Addresses, servers: dict[str, int], groups: Groups = TWO_PROCESSES
-) -> AsyncIterator[Bench]:
-    """The services of each group in a process of their own, on servers that run."""
+async def running(addresses: Addresses, servers: dict[str, int], groups: Groups | None = None) -> AsyncIterator[Bench]:
+    """The services of each group in a process of their own, on servers that run; in two processes, unless said."""
     database = await asyncpg.connect(addresses.postgres_url)
     client = await connect(addresses.nats_url)
     installed = installed_services()
     for schema, sources in schemas(installed.values()).items():
         await migrate(database, schema, sources)
     await provision(client, topology(list(installed.values())))
-    with _processes(addresses, groups) as services:
+    with _processes(addresses, groups or two_processes()) as services:
         yield Bench(addresses, servers, services, client, database)
     await client.close()
     await database.close()
@@ -83,8 +89,8 @@ def _processes(addresses: Addresses, groups: Groups) -> Iterator[dict[str, int]]
     }
     environment = environment_of_its_own(told)
     started = {
-        "+".join(names): subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment)
-        for names in groups
+        name: subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment)
+        for name, names in zip(_named(groups), groups, strict=True)
     }
     try:
         yield {name: process.pid for name, process in started.items()}
@@ -93,6 +99,16 @@ def _processes(addresses: Addresses, groups: Groups) -> Iterator[dict[str, int]]
             process.send_signal(signal.SIGTERM)
         for process in started.values():
             process.wait(timeout=30)
+
+
+def _named(groups: Groups) -> list[str]:
+    """A name each; a second replica is numbered."""
+    seen, names = Counter[str](), list[str]()
+    for group in groups:
+        name = "+".join(group)
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return names
 
 
 async def furnish(bench: Bench) -> None:
