@@ -1,5 +1,7 @@
 import asyncio
 import signal
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
 
 import asyncpg
@@ -13,12 +15,14 @@ from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
+from deskstream.testkit.forking import forking
 from deskstream.testkit.processes import supervised
 from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
 
 KEYS = 5
 EACH = 12
 SAMPLE = "deskstream.testkit.sample.run"
+BOTH = ("counting", "summing")
 
 pytestmark = pytest.mark.slow
 
@@ -44,12 +48,42 @@ async def count_everything(client):
     await asyncio.gather(*(one_key(f"k{n}") for n in range(KEYS)))
 
 
-async def nothing_lost_nothing_twice(database, *, within):
+@dataclass
+class Asked:
+    """Counts on, a key after the other, and asks again what was not answered."""
+
+    client: nats.aio.client.Client
+    numbers: Counter[str] = field(default_factory=Counter)
+    unanswered: list[tuple[str, int]] = field(default_factory=list)
+
+    async def once_more(self):
+        key = f"k{self.numbers.total() % KEYS}"
+        self.unanswered.append((key, self.numbers[key]))
+        self.numbers[key] += 1
+        await self._ask(*self.unanswered[0])
+
+    async def until_everything_is_answered(self):
+        while self.unanswered:
+            await self._ask(*self.unanswered[0])
+
+    async def _ask(self, key, number):
+        # One that nobody can answer just now is asked again, with the same key, before any other.
+        try:
+            asked = Count(counter=key)
+            answer = await commands.call(self.client, asked, idempotency_key=f"{key}/{number}", within=0.3)
+        except (TimeoutError, nats.errors.Error):
+            return
+        if answer.ok:
+            self.unanswered.pop(0)
+
+
+async def nothing_lost_nothing_twice(database, numbers=None, *, within):
+    wanted = dict(numbers or {f"k{n}": EACH for n in range(KEYS)})
     connection = await asyncpg.connect(database)
 
     async def check():
         rows = await connection.fetch("SELECT id, total, last FROM summing.counters")
-        assert {tuple(row) for row in rows} == {(f"k{n}", EACH, EACH) for n in range(KEYS)}
+        assert {tuple(row) for row in rows} == {(key, number, number) for key, number in wanted.items()}
         assert await connection.fetchval("SELECT count(*) FROM summing.waiting") == 0
         assert await connection.fetchval("SELECT count(*) FROM counting.unpublished") == 0
         return True
@@ -59,39 +93,45 @@ async def nothing_lost_nothing_twice(database, *, within):
         "SELECT key, array_agg((body::json -> 'data' ->> 'number')::int ORDER BY seq) AS numbers "
         "FROM summing.journal WHERE type LIKE '%added' GROUP BY key"
     )
-    assert all(row["numbers"] == list(range(1, EACH + 1)) for row in orders)
+    assert {row["key"]: row["numbers"] for row in orders} == {
+        key: list(range(1, number + 1)) for key, number in wanted.items()
+    }
     await connection.close()
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("service", ["counting", "summing"])
-async def test_p1_p2_p3_killed_at_any_point_of_a_batch(database, nats_url, service, point):
+async def test_p1_p2_p3_killed_at_any_point_of_a_batch(database, nats_url):
     await prepare([COUNTING, SUMMING], database, nats_url)
     client = await nats.connect(nats_url)
-    names = ("counting", "summing")
-    async with supervised(SAMPLE, database, nats_url, *names, failpoint=f"{service}:{point}:3") as process:
-        await count_everything(client)
-        await nothing_lost_nothing_twice(database, within=30)
-        assert process.deaths == [-signal.SIGKILL]
+    cases = [(service, point) for service in ("counting", "summing") for point in POINTS]
+    async with forking(SAMPLE) as process:
+        asked = Asked(client)
+        for service, point in cases:
+            await process.start(SAMPLE, database, nats_url, *BOTH, failpoint=f"{service}:{point}:3")
+            async with asyncio.timeout(30):
+                while process.running:
+                    await asked.once_more()
+        assert process.deaths == [-signal.SIGKILL] * len(cases)
+        await process.start(SAMPLE, database, nats_url, *BOTH)
+        await asked.until_everything_is_answered()
+        await nothing_lost_nothing_twice(database, asked.numbers, within=30)
     await client.close()
 
 
 async def test_p1_p2_p3_killed_at_random_again_and_again(database, nats_url):
     await prepare([COUNTING, SUMMING], database, nats_url)
     client = await nats.connect(nats_url)
-    async with (
-        supervised(SAMPLE, database, nats_url, "counting") as counting,
-        supervised(SAMPLE, database, nats_url, "summing") as summing,
-    ):
-
-        async def kill_now_and_then():
-            for process in (counting, summing, counting, summing):
-                await asyncio.sleep(1.3)
-                process.kill()
-
-        await asyncio.gather(count_everything(client), kill_now_and_then())
+    async with forking(SAMPLE) as counting, forking(SAMPLE) as summing:
+        names = {counting: "counting", summing: "summing"}
+        for process, name in names.items():
+            await process.start(SAMPLE, database, nats_url, name)
+        counted = asyncio.create_task(count_everything(client))
+        for process in (counting, summing, counting, summing):
+            await asyncio.sleep(0.5)
+            process.kill()
+            await process.ended()
+            await process.start(SAMPLE, database, nats_url, names[process])
+        await counted
         await nothing_lost_nothing_twice(database, within=40)
-        assert len(counting.deaths) + len(summing.deaths) >= 4
     await client.close()
 
 
