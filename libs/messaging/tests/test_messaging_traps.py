@@ -10,6 +10,7 @@ import pytest
 from deskstream.contracts import Command
 from deskstream.messaging import Query, Service, commands
 from deskstream.messaging.connection import client_of
+from deskstream.messaging.ending import end
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.launch import running
@@ -122,3 +123,23 @@ async def test_a_service_that_starts_changes_no_stream_and_no_durable(database, 
     async with running([COUNTING, SUMMING], RuntimeSettings(nats_url=nats_url, postgres_url=database)):
         assert (await js.consumer_info("EVENTS_COUNTING", "summing")).config.ack_wait == 77.0
         assert (await js.stream_info("EVENTS_COUNTING")).config.max_age == 4321.0
+
+
+async def test_p11_a_loop_that_swallows_a_cancellation_is_ended_all_the_same():
+    swallowed = []
+
+    async def ask_again_and_again():
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed.append(1)
+                if len(swallowed) == 3:
+                    raise
+
+    task = asyncio.create_task(ask_again_and_again())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await end([task])
+    assert task.cancelled()
+    assert len(swallowed) == 3

@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from deskstream.messaging.ending import end
 from deskstream.messaging.item import Item, fetched_from_stream, from_stream, stream_sequence_of
 from deskstream.messaging.runner import SUSPICIOUS_DELIVERIES, Runner
 
@@ -58,8 +59,7 @@ class ArrivalOrder:
     async def stop(self) -> None:
         """Hands on no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
 
     async def _run(self) -> None:

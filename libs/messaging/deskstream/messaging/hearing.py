@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from deskstream.contracts import subjects
 from deskstream.messaging.arrival import ArrivalOrder
 from deskstream.messaging.declare import Declaration
+from deskstream.messaging.ending import end
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import from_stream
 from deskstream.messaging.provisioned import stream_info
@@ -85,9 +86,7 @@ class Hearing:
 
     async def stop(self) -> None:
         """Hears no more; what was handed over already is the runner's."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await end(self._tasks.values())
         self._tasks.clear()
         for puller in self._pullers.values():
             await puller.stop()

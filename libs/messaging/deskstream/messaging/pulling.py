@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from deskstream.messaging.ending import end
 from deskstream.messaging.item import pending_of
 
 BATCH: Final = 200
@@ -67,8 +68,7 @@ class Puller:
     async def stop(self) -> None:
         """Pulls no more; what was handed over already is the runner's."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
         if self._subscription is not None:
             try:

@@ -19,6 +19,7 @@ from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, tol
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject
 from deskstream.messaging.declare import Declaration, Figure, Service
+from deskstream.messaging.ending import end
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.figures import Figures
 from deskstream.messaging.guarding import Guard
@@ -135,9 +136,7 @@ class RunningService:
         await self._background.aclose()
         if self._sender is not None:
             await self._sender.finish()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._hearing.stop()
         left = self.runner.finish()
         if self._running is not None:
