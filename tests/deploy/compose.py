@@ -19,7 +19,7 @@ FILES = (ROOT / "docker-compose.yml", ROOT / "tests/deploy/compose.test.yml")
 LABEL = "com.docker.compose.project"
 BUILD_WITHIN_S = 1500
 SERVERS = ("nats", "postgres")
-ONCE = ("migrate", "provision")
+ONCE = ("roles", "migrate", "provision")
 
 
 def read_file() -> dict[str, Any]:
@@ -53,9 +53,13 @@ class Compose:
         files = [part for file in FILES for part in ("-f", str(file))]
         return _said([*command, "-p", self.project, *files, *arguments], self._environment(), within)
 
+    def make_secrets(self) -> str:
+        """As whoever deploys does it."""
+        return _said([str(ROOT / "deploy/make-secrets"), str(self.secrets)], self._environment(), 120)
+
     def token(self) -> str:
         """By which the HTTP API knows us."""
-        return (self.secrets / "gateway_token").read_text()
+        return (self.secrets / "gateway/gateway_token").read_text()
 
     def states(self) -> dict[str, dict[str, Any]]:
         """By service, what the engine knows of its container."""
@@ -63,10 +67,14 @@ class Compose:
         found = json.loads(docker("inspect", *ids)) if ids else []
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
 
-    def health(self, service: str) -> str:
-        """`healthy`, `starting`, `unhealthy`; `running` of a container that has no check."""
-        state = self.states()[service]["State"]
-        return str(state.get("Health", {}).get("Status", state["Status"]))
+    def is_up(self, service: str) -> bool:
+        """Whether it is ready, asked just now; of a server, whether its container says so."""
+        container = self.states()[service]
+        if service in SERVERS:
+            state = container["State"]
+            return state.get("Health", {}).get("Status", state["Status"]) in ("healthy", "running")
+        probe = ["docker", "exec", container["Id"], "python", "-m", "deskstream.runtime.probe"]
+        return subprocess.run(probe, capture_output=True, timeout=60).returncode == 0
 
     def log(self, service: str) -> list[dict[str, Any]]:
         """What the service has logged since its container was made."""
@@ -100,10 +108,9 @@ class Compose:
 @contextmanager
 def project(folder: Path) -> Iterator[Compose]:
     """A project whose images are built; taken down with everything that it kept."""
-    secrets = folder / "secrets"
-    subprocess.run([ROOT / "deploy/make-secrets", secrets], check=True, capture_output=True)
-    compose = Compose(f"deskstream-test-{os.getpid()}", secrets)
+    compose = Compose(f"deskstream-test-{os.getpid()}", folder / "secrets")
     compose("build", within=BUILD_WITHIN_S)
+    compose.make_secrets()
     try:
         yield compose
     finally:

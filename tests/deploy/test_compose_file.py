@@ -1,0 +1,82 @@
+"""O2: docker-compose.yml has every service, gives it limits, and nothing that it does not need."""
+
+import re
+
+import pytest
+
+from deskstream.runtime.channels import ALWAYS, PREFIX
+from deskstream.runtime.schemas import installed_services
+from tests.deploy.compose import FILES, ONCE, ROOT, SERVERS, read_file, services
+
+CONTAINERS = read_file()["services"]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+
+
+def environment(name):
+    return CONTAINERS[name].get("environment", {})
+
+
+def mounted(name):
+    """By where it is seen, what is mounted there."""
+    parts = [volume.removesuffix(":ro").rpartition(":") for volume in CONTAINERS[name].get("volumes", ())]
+    return {target: source for source, _, target in parts}
+
+
+def test_every_service_has_a_container():
+    assert services() == sorted(installed_services())
+    assert {*services(), *SERVERS, *ONCE} == set(CONTAINERS)
+
+
+@pytest.mark.parametrize("name", sorted(CONTAINERS))
+def test_a_container_has_limits_and_few_rights(name):
+    told = CONTAINERS[name]
+    assert told["mem_limit"]
+    assert told["read_only"]
+    assert told["cap_drop"] == ["ALL"]
+    assert told["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "network_mode", "pid"} & told.keys()
+
+
+@pytest.mark.parametrize("name", services())
+def test_a_service_is_built_from_the_one_dockerfile_with_its_own_secrets(name):
+    told = CONTAINERS[name]
+    assert told["build"]["dockerfile"] == "deploy/Dockerfile"
+    assert told["build"]["args"]["SERVICE"] == name
+    assert mounted(name)["/run/secrets"].endswith(f"deploy/secrets}}/{name}")
+    assert told["stop_grace_period"] == "30s"
+    assert set(told["depends_on"]) == {"migrate", "provision"}
+
+
+def test_only_two_doors_are_open_and_those_on_loopback():
+    doors = {name: told["ports"] for name, told in CONTAINERS.items() if "ports" in told}
+    assert doors.keys() == {"gateway", "channel_email"}
+    assert all(":-127.0.0.1:" in port for ports in doors.values() for port in ports)
+    outside = {name for name, told in CONTAINERS.items() if "outside" in told["networks"]}
+    assert outside == doors.keys()
+    assert read_file()["networks"]["inside"] == {"internal": True}
+
+
+def test_whoever_decides_about_replies_knows_every_channel():
+    # Its image has no other service, so it cannot see which channels there are.
+    channels = {name.removeprefix(PREFIX) for name in installed_services() if name.startswith(PREFIX)} - {ALWAYS}
+    told = environment("conversation").get("DESKSTREAM_EXTRA_CHANNELS", "")
+    assert channels <= set(told.split(","))
+
+
+def test_no_secret_stands_in_the_file():
+    secret = re.compile(r"PASSWORD|SECRET|TOKEN|SEED")
+    told = {(name, key): value for name in CONTAINERS for key, value in environment(name).items() if secret.search(key)}
+    assert not {place for place, value in told.items() if not str(value).startswith("/run/secrets/")}
+
+
+def test_both_composes_understand_it():
+    text = FILES[0].read_text()
+    assert not {"version", "name", "include", "configs"} & read_file().keys()
+    assert "develop:" not in text
+    assert not [name for name, told in CONTAINERS.items() if "deploy" in told]
+
+
+def test_the_builder_without_buildkit_understands_the_dockerfile():
+    assert not re.search(
+        r"RUN --|COPY --(chmod|link|parents|exclude)|<<\s*['\"]?EOF|^# syntax=", DOCKERFILE, re.MULTILINE
+    )

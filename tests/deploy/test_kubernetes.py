@@ -1,0 +1,207 @@
+"""O2: what deploy/k8s renders to is valid, whole, and as narrow as it can be."""
+
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from deskstream.messaging.topology import topology
+from deskstream.runtime.schemas import installed_services
+from tests.deploy import scaling
+from tests.deploy.rendering import Resource, of_kind, pods, rendered
+
+OVERLAYS = (".", "autoscaled", "own-servers")
+SERVICES = installed_services()
+NAMES = {name: name.replace("_", "-") for name in SERVICES}
+FOREIGN = {"ScaledObject"}
+"""Kinds that KEDA brings; no schema of them comes with Kubernetes."""
+OLDEST, NEWEST = "1.30", "1.35"
+
+
+def named(overlay: str, kind: str, name: str) -> Resource:
+    (found,) = [one for one in of_kind(overlay, kind) if one["metadata"]["name"] == name]
+    return found
+
+
+def container(spec: Resource) -> Resource:
+    (only,) = spec["containers"]
+    return dict(only)
+
+
+@pytest.fixture(params=sorted(SERVICES))
+def service(request):
+    return request.param
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_every_resource_is_valid(version):
+    differing = {str(one): one for overlay in OVERLAYS for one in rendered(overlay) if one["kind"] not in FOREIGN}
+    for resource in differing.values():
+        kubernetes_validate.validate(resource, version, strict=True)
+
+
+def test_the_validator_finds_a_slip():
+    slipped = named(".", "Deployment", "deskstream-sla") | {"spec": {"replica": 2}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(slipped, NEWEST, strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_nothing_is_there_twice_or_outside_of_the_namespace(overlay):
+    names = [(one["kind"], one["metadata"]["name"]) for one in rendered(overlay)]
+    assert len(names) == len(set(names))
+    outside = [one for one in rendered(overlay) if one["kind"] != "Namespace"]
+    assert {one["metadata"]["namespace"] for one in outside} == {"deskstream"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_service_is_deployed_and_nothing_else(overlay):
+    deployed = {one["metadata"]["name"] for one in of_kind(overlay, "Deployment")}
+    assert deployed == {f"deskstream-{name}" for name in NAMES.values()}
+
+
+def test_servers_of_ones_own_take_the_place_of_ours():
+    assert not of_kind("own-servers", "StatefulSet")
+    assert {one["metadata"]["name"] for one in of_kind(".", "StatefulSet")} == {"nats", "postgres"}
+    settings = named("own-servers", "ConfigMap", "deskstream-settings")["data"]
+    assert settings["DESKSTREAM_NATS_URL"].count("tls://") == 3
+
+
+def test_a_service_has_its_image_its_secrets_and_its_own_labels(service):
+    deployment = named(".", "Deployment", f"deskstream-{NAMES[service]}")
+    spec = deployment["spec"]["template"]["spec"]
+    assert container(spec)["image"] == f"deskstream-{service}"
+    assert spec["serviceAccountName"] == deployment["metadata"]["name"]
+    assert {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume} == {
+        f"deskstream-{NAMES[service]}"
+    }
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/name"] == NAMES[service]
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_no_two_selectors_meet_the_same_pods():
+    selectors = [str(one["spec"]["selector"]) for one in of_kind(".", "Deployment")]
+    assert len(selectors) == len(set(selectors))
+    of_budgets = [str(one["spec"]["selector"]) for one in of_kind(".", "PodDisruptionBudget")]
+    assert sorted(of_budgets) == sorted(selectors)
+
+
+def test_pods_may_do_as_little_as_they_can():
+    for name, spec in pods(".").items():
+        assert is_confined(spec), name
+
+
+def is_confined(spec):
+    assert not spec["automountServiceAccountToken"]
+    assert not spec["enableServiceLinks"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    own = container(spec)["securityContext"]
+    assert own == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert {"cpu", "memory"} <= container(spec)["resources"]["limits"].keys()
+    return {"cpu", "memory"} <= container(spec)["resources"]["requests"].keys()
+
+
+def test_what_runs_on_is_probed():
+    for name, spec in pods(".").items():
+        probed = {"startupProbe", "livenessProbe", "readinessProbe"} <= container(spec).keys()
+        assert probed or name.startswith("Job"), name
+
+
+def test_a_service_is_asked_for_its_health_where_it_tells_it(service):
+    asked = container(pods(".")[f"Deployment deskstream-{NAMES[service]}"])
+    ports = {port["name"]: port["containerPort"] for port in asked["ports"]}
+    assert ports["health"] == 8081
+    assert asked["livenessProbe"]["httpGet"] == {"path": "/live", "port": "health"}
+    assert asked["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "health"}
+    # A probe asks both servers, for three seconds each at most.
+    assert asked["readinessProbe"]["timeoutSeconds"] > 5
+
+
+def test_a_pod_has_time_to_finish_what_it_began(service):
+    assert pods(".")[f"Deployment deskstream-{NAMES[service]}"]["terminationGracePeriodSeconds"] >= 25 + 5 + 5
+
+
+def test_whatever_is_mounted_is_a_volume():
+    for overlay in OVERLAYS:
+        for name, spec in pods(overlay).items():
+            mounted = {mount["name"] for mount in container(spec)["volumeMounts"]}
+            templates = {"data"} if name.startswith("StatefulSet") else set()
+            assert mounted <= {volume["name"] for volume in spec.get("volumes", [])} | templates, name
+
+
+def test_what_is_not_named_is_forbidden():
+    assert named(".", "NetworkPolicy", "nobody")["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    everybody = [one for one in of_kind(".", "NetworkPolicy") if one["spec"]["podSelector"] == {}]
+    assert len(everybody) == 1
+
+
+@pytest.mark.parametrize(
+    ("pod", "from_anywhere"),
+    [
+        pytest.param("Deployment deskstream-gateway", {8080}, id="the gateway answers HTTP"),
+        pytest.param("Deployment deskstream-channel-email", {2525}, id="the mail channel takes mails"),
+        pytest.param("Deployment deskstream-crm", set(), id="the crm is reached by nobody"),
+        pytest.param("StatefulSet nats", set(), id="the broker is reached by the desk only"),
+        pytest.param("StatefulSet postgres", set(), id="the database is reached by the desk only"),
+    ],
+)
+def test_who_is_reached_from_anywhere(pod, from_anywhere):
+    assert open_ports(pods(".")[pod]["labels"], "ingress") == from_anywhere
+
+
+def test_only_the_mail_channel_speaks_to_the_world():
+    speaking = {name: open_ports(spec["labels"], "egress") for name, spec in pods(".").items()}
+    assert {name: ports for name, ports in speaking.items() if ports} == {
+        "Deployment deskstream-channel-email": {25, 465, 587}
+    }
+
+
+def open_ports(labels: dict[str, str], direction: str) -> set[int]:
+    """Ports that policies open to everybody, for pods of these labels."""
+    other = {"ingress": "from", "egress": "to"}[direction]
+    rules: list[dict[str, Any]] = [
+        rule
+        for policy in of_kind(".", "NetworkPolicy")
+        if policy["spec"]["podSelector"].get("matchLabels", {}).items() <= labels.items()
+        for rule in policy["spec"].get(direction, [])
+    ]
+    return {port["port"] for rule in rules if not rule.get(other) for port in rule["ports"]}
+
+
+def test_a_service_of_the_cluster_leads_to_a_port_that_is_open():
+    for one in of_kind(".", "Service"):
+        meant = [spec for spec in pods(".").values() if one["spec"]["selector"].items() <= spec["labels"].items()]
+        (spec,) = meant
+        ports = {port.get("name"): port["containerPort"] for port in container(spec)["ports"]}
+        for port in one["spec"]["ports"]:
+            assert port.get("targetPort", port["port"]) in {*ports, *ports.values()}
+
+
+def test_the_file_of_the_autoscaler_is_what_the_services_declare():
+    assert scaling.FILE.read_text() == scaling.written(SERVICES), "`make k8s` writes it anew"
+
+
+def test_whoever_has_no_single_reader_is_scaled_by_its_lag(service):
+    found = [one for one in of_kind("autoscaled", "ScaledObject") if one["metadata"]["name"].endswith(NAMES[service])]
+    deployment = named("autoscaled", "Deployment", f"deskstream-{NAMES[service]}")
+    if SERVICES[service].exclusive:
+        assert not found
+        assert deployment["spec"]["replicas"] == 2
+        return
+    ((scaled,),) = [found]
+    assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert "replicas" not in deployment["spec"], "each release would set it back"
+    places = {(one["metadata"]["stream"], one["metadata"]["consumer"]) for one in scaled["spec"]["triggers"]}
+    wanted = {(d.stream, d.reader) for d in topology(list(SERVICES.values())).durables if d.reader == service}
+    assert places == wanted
+
+
+def test_migrating_and_provisioning_wait_for_their_servers():
+    commands = {name: container(spec).get("args") for name, spec in pods(".").items()}
+    assert commands["Job deskstream-migrate"] == ["migrate", "--wait", "600"]
+    assert commands["Job deskstream-provision"] == ["provision", "--wait", "600"]
