@@ -2,6 +2,8 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import asyncpg
+
 from deskstream.contracts.ids import ConversationId, ReplyId
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
 from deskstream.messaging import Declaration, Deliver, SendFailed, SendUnknown, Service
@@ -118,14 +120,67 @@ async def test_p9_an_unknown_result_is_shown_and_looked_up_before_any_retry(data
 
 
 async def test_p9_a_send_whose_process_died_is_looked_up_and_then_sent(database, nats_url):
-    post = Post(stall=30)
+    post = Post()
     async with desk([COUNTING, posting(post)], database, nats_url) as services:
         await services["posting"].call(Count(counter="a"))
         pool = services["posting"].pool
-        await eventually(lambda: pool.fetchval("SELECT state = 'sending' FROM sends"))
-    post.stall = 0
-    async with desk([COUNTING, posting(post)], database, nats_url) as services:
-        pool = services["posting"].pool
-        await pool.execute("UPDATE sends SET next_at = now()")
+        await eventually(lambda: all_settled(pool))
+        # What a process that was killed after the claim leaves behind, two minutes later.
+        post.taken.clear()
+        await pool.execute("UPDATE sends SET state = 'sending', next_at = now()")
         await eventually(lambda: post.taken == [("a", 1)])
         assert post.looked_up == [1]
+
+
+async def test_an_error_that_the_provider_never_foresaw_fails_its_own_message_only(database, nats_url):
+    post = Post(troubles={"bug": [KeyError("no such template")]})
+    async with desk([COUNTING, posting(post)], database, nats_url) as services:
+        await services["posting"].call(Count(counter="a", note="bug"))
+        await services["posting"].call(Count(counter="a"))
+        pool = services["posting"].pool
+        await eventually(lambda: post.taken == [("a", 2)])
+        await eventually(lambda: all_settled(pool))
+        assert [state for _, state in await reports(pool)] == ["failed", "sent"]
+        assert "no such template" in await pool.fetchval("SELECT reason FROM sends WHERE seq = 1")
+
+
+async def test_p9_a_line_that_broke_in_the_middle_leaves_the_result_unknown(database, nats_url):
+    post = Post(troubles={"cut": [ConnectionResetError("by peer")]})
+    async with desk([COUNTING, posting(post)], database, nats_url) as services:
+        await services["posting"].call(Count(counter="a", note="cut"))
+        pool = services["posting"].pool
+        await eventually(lambda: pool.fetchval("SELECT state = 'unknown' FROM sends"))
+        await pool.execute("UPDATE sends SET next_at = now()")
+        await eventually(lambda: all_settled(pool))
+        assert (post.looked_up, post.taken) == ([1], [("a", 1)])
+
+
+async def test_p11_a_service_that_stops_ends_what_it_is_sending_and_begins_nothing(database, nats_url):
+    post = Post(stall=0.5)
+    async with desk([COUNTING, posting(post)], database, nats_url) as services:
+        await services["posting"].call(Count(counter="a", times=2))
+        pool = services["posting"].pool
+        await eventually(lambda: pool.fetchval("SELECT state = 'sending' FROM sends WHERE seq = 1"))
+    connection = await asyncpg.connect(database)
+    rows = await connection.fetch("SELECT seq, state FROM posting.sends ORDER BY seq")
+    await connection.close()
+    assert [tuple(row) for row in rows] == [(1, "sent"), (2, "queued")]
+    assert post.taken == [("a", 1)]
+
+
+async def test_p9_what_stays_unknown_is_tried_eight_times_and_then_left_to_a_person(database, nats_url):
+    post = Post(troubles={"lost": [SendUnknown("no answer") for _ in range(20)]})
+    async with desk([COUNTING, posting(post)], database, nats_url) as services:
+        await services["posting"].call(Count(counter="a", note="lost"))
+        await services["posting"].call(Count(counter="a"))
+        pool = services["posting"].pool
+
+        async def given_up():
+            await pool.execute("UPDATE sends SET next_at = now() WHERE state = 'unknown'")
+            return post.taken == [("a", 2)]
+
+        await eventually(given_up, within=20)
+        await eventually(lambda: all_settled(pool))
+        assert await pool.fetchval("SELECT tries FROM sends WHERE seq = 1") == 8
+        assert len(post.looked_up) == 7
+        assert [state for _, state in await reports(pool)] == ["unknown"] * 8 + ["sent"]

@@ -147,6 +147,9 @@ class Sender:
         except (SendUnknown, TimeoutError) as doubt:
             return Outcome("unknown", at, reason=str(doubt) or "no answer in time"), "unknown"
         except Exception as error:
+            if is_transient(error):
+                # A database or a line that broke in the middle of it: nobody knows how far it got.
+                return Outcome("unknown", at, reason=f"{type(error).__name__}: {error}"[:500]), "unknown"
             # Our bug in the provider: it concerns this message, and must not end the loop for all others.
             log.exception("send_failed", lane=send.lane, key=send.key)
             reason = f"{type(error).__name__}: {error}"[:500]
