@@ -24,6 +24,7 @@ from deskstream.messaging.declare import (
     Service,
     Tx,
 )
+from deskstream.messaging.trace_context import follow_caller
 
 __all__ = [
     "Absorb",
@@ -48,4 +49,5 @@ __all__ = [
     "SendUnknown",
     "Service",
     "Tx",
+    "follow_caller",
 ]

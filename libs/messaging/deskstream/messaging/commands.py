@@ -21,7 +21,7 @@ from deskstream.messaging import journal
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import Item, Source
 from deskstream.messaging.runner import UNAVAILABLE, Runner
-from deskstream.messaging.trace_context import context_in
+from deskstream.messaging.trace_context import HEADER, callers_context, context_in
 from deskstream.messaging.wiring import Wiring
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -138,6 +138,8 @@ async def call(
     headers = {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
     if actor:
         headers[ACTOR] = actor
+    if context := callers_context():
+        headers[HEADER] = context
     subject = command.asked_of(service or command.SERVICE)
     body = command.model_dump_json(exclude_defaults=True).encode()
     deadline = monotonic() + within

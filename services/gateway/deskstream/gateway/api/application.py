@@ -6,13 +6,39 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deskstream.gateway.api import attachments, commands, lists, pages, stream
+from deskstream.gateway.api import (
+    attachments,
+    chains,
+    commands,
+    lists,
+    pages,
+    stream,
+    tickets,
+    work_commands,
+    work_lists,
+    work_pages,
+)
 from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.documents import schemas_of
 from deskstream.gateway.api.problems import MEDIA_TYPE, ProblemDetails, add_problems
+from deskstream.messaging import follow_caller
+
+_ROOMS = (
+    lists,
+    pages,
+    commands,
+    attachments,
+    stream,
+    tickets,
+    work_lists,
+    work_pages,
+    work_commands,
+    chains,
+)
 
 _HEADERS = {
     # What agents see is theirs alone, and never a page or a script of its own.
@@ -23,12 +49,15 @@ _HEADERS = {
 
 
 class Headers:
-    """Adds to every answer what keeps a browser from doing more with it than show it."""
+    """Adds to every answer what keeps a browser from doing more than show it; goes on with its caller's trace."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            follow_caller(RequestHeaders(scope=scope).get("traceparent"))
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(_HEADERS)
@@ -52,8 +81,8 @@ def application(here: Context) -> FastAPI:
     app.add_middleware(Headers)
     add_problems(app)
     app.add_api_route("/api/health", health, methods=["GET"], summary="Whether this process can answer")
-    for router in (lists.router, pages.router, commands.router, attachments.router, stream.router):
-        app.include_router(router)
+    for room in _ROOMS:
+        app.include_router(room.router)
     app.openapi = cache(lambda: _openapi(app))  # type: ignore[method-assign]
     return app
 
@@ -70,6 +99,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     kinds = {offer.kind for offer in commands.OFFERS}
     schemas |= schemas_of(sorted(kinds, key=lambda kind: kind.__name__), commands.GIVEN)
+    for kind, given in work_commands.BODIES.items():
+        schemas |= schemas_of([kind], given)
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
     failed = {
         "description": "What went wrong",
