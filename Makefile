@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test test-failed test-fast test-docker k8s lint format types bench faults faults-long schemas lock clean
+.PHONY: help setup demo up down secrets test test-failed test-fast test-docker kubernetes lint format types bench faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -51,9 +51,10 @@ test-fast: setup .venv/bin/kubectl  ## Run the tests that take no longer than a 
 
 # The suite on servers in containers, as far as it does not start and kill its own; then the desk in containers.
 test-docker: setup  ## Run the desk in containers, restart it under load; test on servers in containers
-	.venv/bin/python -m pytest --docker libs/messaging/tests tests/scenarios/test_mail_and_back.py tests/deploy/test_containers.py
+	.venv/bin/python -m pytest --docker -m "docker or not slow" libs/messaging/tests tests/deploy
+	.venv/bin/python -m pytest --docker tests/scenarios/test_mail_and_back.py
 
-k8s: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
+kubernetes: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
 	@.venv/bin/python -m tests.deploy.scaling
 	.venv/bin/python -m pytest tests/deploy/test_kubernetes.py
 
@@ -84,13 +85,6 @@ faults-long: setup  ## The same for ten minutes
 
 schemas: setup  ## Write the JSON Schemas of all messages again
 	.venv/bin/deskstream schemas
-
-.PHONY: channel service
-channel: setup  ## Make services/channel_NAME, ready to be changed (NAME=sms)
-	@.venv/bin/deskstream new channel -- '$(subst ','\'',$(NAME))' && $(MAKE) --no-print-directory setup
-
-service: setup  ## Make services/NAME, ready to be changed (NAME=billing)
-	@.venv/bin/deskstream new service -- '$(subst ','\'',$(NAME))' && $(MAKE) --no-print-directory setup
 
 lock: .venv/bin/uv  ## Pin every library anew in requirements.lock (UPGRADE=--upgrade for newer versions)
 	@$(UV) pip compile --quiet --python .venv $(UPGRADE) $(OURS:%=--no-emit-package %) --group pyproject.toml:dev $(PROJECTS) -o requirements.lock
