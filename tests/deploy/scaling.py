@@ -10,7 +10,7 @@ from deskstream.runtime.schemas import installed_services
 FILE = Path(__file__).parents[2] / "deploy/k8s/autoscaling/scaled.yaml"
 
 _HEAD = """\
-# Written by `make k8s` from what the services declare: a trigger for each place that a service has in a stream.
+# Written by `make kubernetes` from what the services declare: a trigger for each place that a service has in a stream.
 """
 
 # Twenty batches behind is more than load; two replicas survive the loss of a node.

@@ -183,7 +183,7 @@ def test_a_service_of_the_cluster_leads_to_a_port_that_is_open():
 
 
 def test_the_file_of_the_autoscaler_is_what_the_services_declare():
-    assert scaling.FILE.read_text() == scaling.written(SERVICES), "`make k8s` writes it anew"
+    assert scaling.FILE.read_text() == scaling.written(SERVICES), "`make kubernetes` writes it anew"
 
 
 def test_whoever_has_no_single_reader_is_scaled_by_its_lag(service):
