@@ -1,0 +1,239 @@
+"""The service as it runs, on a real broker and database: commands, timers, lists, the chain, and refusals."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from deskstream.contracts import issues as of_issues
+from deskstream.contracts import ticket_commands as asked
+from deskstream.messaging import Declaration, Service
+from deskstream.testkit.desk import desk
+from deskstream.testkit.eventually import eventually
+from deskstream.testkit.sample.services import MIGRATIONS, NoSettings
+from deskstream.ticketing.app import SERVICE
+from services.ticketing.tests.given import ACME, ADA, conversation
+
+# The writer of what ticketing hears beside itself.
+OTHERS = Declaration(
+    name="others",
+    settings=NoSettings,
+    build=lambda settings: Service(hears=()),
+    migrations=MIGRATIONS,
+    says=("events.ticket_talk",),
+)
+
+
+class Around:
+    """A running ticketing service, asked over NATS."""
+
+    def __init__(self, service):
+        self.service = service
+        self.pool = service.pool
+
+    async def ask(self, command, actor="anna"):
+        answer = await self.service.call(command, actor=actor, idempotency_key=str(uuid4()))
+        assert answer.ok, answer.error
+        return answer.result
+
+    async def refused(self, command, actor="anna"):
+        answer = await self.service.call(command, actor=actor)
+        assert not answer.ok
+        return answer.error.code
+
+    async def open(self, **more):
+        wanted = {"title": "It crashes", "requester": ADA, "account": ACME, "conversation": conversation()} | more
+        return (await self.ask(asked.OpenTicket(**wanted)))["ticket"]
+
+    async def file(self, *tickets, **more):
+        filed = of_issues.FileIssue(**{"title": "Null pointer", "tickets": [one["id"] for one in tickets]} | more)
+        return (await self.ask(filed))["issue"]
+
+    async def part(self, name, kind, **more):
+        return (await self.ask(of_issues.SavePart(name=name, kind=kind, **more)))["part"]
+
+    async def ticket(self, one, holds):
+        async def found():
+            facts = (await self.ask(asked.FindTicket(ticket_id=one["id"])))["ticket"]
+            assert holds(facts), facts
+            return facts
+
+        return await eventually(found)
+
+    async def issue(self, one, holds):
+        async def found():
+            facts = (await self.ask(of_issues.FindIssue(issue_id=one["id"])))["issue"]
+            assert holds(facts), facts
+            return facts
+
+        return await eventually(found)
+
+
+@pytest_asyncio.fixture
+async def around(database, nats_url):
+    async with desk([SERVICE, OTHERS], database, nats_url) as services:
+        yield Around(services["ticketing"])
+
+
+async def test_a_ticket_goes_to_its_engineer_and_back(around):
+    one = await around.open()
+    issue = await around.file(one, wait=True)
+    held = await around.ticket(one, lambda it: it["stage"] == "on_hold")
+    assert held["waits"] == [{"kind": "issue", "name": f"ISS-{issue['number']}"}]
+    await around.issue(issue, lambda it: it["weight"] == {"tickets": 1, "customers": 1})
+    await around.ask(of_issues.AcceptIssue(issue_id=issue["id"]))
+    await around.ask(of_issues.MoveIssue(issue_id=issue["id"], stage="completed"))
+    await around.ticket(one, lambda it: it["stage"] == "open")
+    assert await around.pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_w4_timers_fire_by_themselves_and_are_cancelled_by_the_customer(database, nats_url, monkeypatch):
+    monkeypatch.setenv("DESKSTREAM_TICKETING_HOURS", "24x7")
+    monkeypatch.setenv("DESKSTREAM_TICKETING_FIRST_FOLLOW_UP_HOURS", "0.0001")
+    async with desk([SERVICE, OTHERS], database, nats_url) as services:
+        around = Around(services["ticketing"])
+        one = await around.open()
+        await around.ask(asked.RecordAnswer(ticket_id=one["id"], asks="information"))
+        await around.ticket(one, lambda it: it["follow_ups"] == 1)
+        assert await around.pool.fetchval("SELECT count(*) FROM timers") == 1
+        await around.ask(asked.RecordCustomer(ticket_id=one["id"]))
+        assert await around.pool.fetchval("SELECT count(*) FROM timers") == 0
+
+
+@pytest.mark.parametrize("member", ["ticket", "issue", "part", "conversation", "account"])
+async def test_w10_the_whole_chain_from_any_of_its_members(around, member):
+    product = await around.part("Shop", "product")
+    capability = await around.part("Checkout", "capability", parent=product["id"])
+    one = await around.open(part_id=capability["id"])
+    two = await around.open(part_id=capability["id"], conversation=conversation(13))
+    issue = await around.file(one, two, part_id=capability["id"])
+    await around.issue(issue, lambda it: it["weight"]["tickets"] == 2)
+    named = {
+        "ticket": {"ticket": one["number"]},
+        "issue": {"issue": issue["number"]},
+        "part": {"part": product["number"]},
+        "conversation": {"conversation": 12},
+        "account": {"account_id": ACME.id},
+    }
+    chain = await around.ask(asked.ReadChain(**named[member]))
+    alone = member in ("ticket", "conversation")
+    assert [ticket["number"] for ticket in chain["tickets"]] == [one["number"]] if alone else [2, 1]
+    assert [found["number"] for found in chain["issues"]] == [issue["number"]]
+    assert [(part["name"], part["parent"]) for part in chain["parts"]] == [
+        ("Shop", None), ("Checkout", product["number"]),
+    ]  # fmt: skip
+    assert {account["name"] for account in chain["accounts"]} == {"Acme"}
+    assert {found["number"] for found in chain["conversations"]} == ({12} if alone else {12, 13})
+
+
+async def test_w10_a_chain_without_a_member_or_with_an_unknown_one_is_refused(around):
+    assert await around.refused(asked.ReadChain()) == "name_one_member"
+    assert await around.refused(asked.ReadChain(ticket=1, issue=1)) == "name_one_member"
+    assert await around.refused(asked.ReadChain(ticket=999)) == "ticket_not_found"
+    assert (await around.ask(asked.ReadChain(conversation=999)))["tickets"] == []
+
+
+async def test_r12_trackers_vistas_filters_and_pages(around):
+    plain, code, filed = (
+        await around.open(),
+        await around.open(needs_code_change="yes"),
+        await around.open(owner="bruno"),
+    )
+    issue = await around.file(filed)
+    await around.ticket(filed, lambda it: it["issues"])
+    over = await around.open()
+    await around.ask(asked.CancelTicket(ticket_id=over["id"], reason="a double"))
+    await around.ask(asked.RecordAnswer(ticket_id=code["id"]))
+
+    async def listed(**filters):
+        return [row["number"] for row in (await around.ask(asked.ListTickets(**filters)))["tickets"]]
+
+    numbers = {
+        name: one["number"] for name, one in (("plain", plain), ("code", code), ("filed", filed), ("over", over))
+    }
+    assert await listed(tracker="product_assist") == [numbers["filed"], numbers["code"]]
+    assert await listed(tracker="active") == [numbers["plain"]]
+    assert await listed(triage="untriaged") == [numbers["filed"], numbers["plain"]]
+    assert await listed(triage="triaged") == [numbers["code"]]
+    assert await listed(triage="closed") == [numbers["over"]]
+    assert await listed(owner="bruno") == await listed(issue_id=issue["id"]) == [numbers["filed"]]
+    assert await listed(account_id=uuid4()) == []
+    assert len(await listed(conversation_id=conversation().id, stage="new")) == 2
+    page = await around.ask(asked.ListTickets(limit=3))
+    assert (len(page["tickets"]), page["more"]) == (3, numbers["code"])
+    assert await listed(before=page["more"]) == [numbers["plain"]]
+    (part,) = (await around.ask(asked.CountTickets()))["parts"]
+    assert part == {"part": 1, "stages": {"canceled": 1, "new": 2, "open": 1}}
+
+
+async def test_w13_issues_and_parts_sort_by_weight(around):
+    light, heavy = await around.file(await around.open()), await around.file(await around.open(), await around.open())
+    await around.issue(light, lambda it: it["weight"]["tickets"] == 1)
+    await around.issue(heavy, lambda it: it["weight"]["tickets"] == 2)
+    by_weight = (await around.ask(of_issues.ListIssues(sort="weight")))["issues"]
+    assert [one["number"] for one in by_weight] == [heavy["number"], light["number"]]
+    assert [one["number"] for one in (await around.ask(of_issues.ListIssues(open=False)))["issues"]] == []
+
+
+async def test_w14_the_product_tree_moves_and_keeps_its_work(around):
+    product = await around.part("Shop", "product")
+    cart = await around.part("Cart", "capability", parent=product["id"])
+    rows = await around.part("Rows", "feature", parent=cart["id"])
+    cells = await around.part("Cells", "feature", parent=rows["id"])
+    pay = await around.part("Pay", "capability", parent=product["id"])
+    assert await around.refused(of_issues.MovePart(part_id=rows["id"], parent=cells["id"])) == "part_below_itself"
+    await around.ask(of_issues.MovePart(part_id=rows["id"], parent=pay["id"]))
+    tree = (await around.ask(of_issues.ListParts(below=pay["id"])))["parts"]
+    assert [part["name"] for part in tree] == ["Pay", "Rows", "Cells"]
+    one = await around.open(part_id=cells["id"])
+    assert await around.refused(of_issues.DeletePart(part_id=cells["id"], reason="old")) == "part_has_work"
+    assert await around.refused(of_issues.DeletePart(part_id=pay["id"], reason="old")) == "part_has_work"
+    await around.ask(asked.ChangeTicket(ticket_id=one["id"], part_id=cart["id"]))
+    await around.ask(of_issues.DeletePart(part_id=cells["id"], reason="old"))
+    assert await around.refused(asked.OpenTicket(title="x", part_id=cells["id"])) == "part_not_found"
+
+
+async def test_w9_two_halves_of_a_circle_asked_at_once_leave_one(around):
+    one, two, three = await around.file(), await around.file(), await around.file()
+    ring = [(one, two), (two, three), (three, one)]
+    relate = [of_issues.RelateIssue(issue_id=a["id"], kind="blocks", to=b["id"]) for a, b in ring]
+    answers = await asyncio.gather(*(around.service.call(command, actor="anna") for command in relate))
+    assert sorted(answer.ok for answer in answers) == [False, True, True]
+    assert {answer.error.code for answer in answers if not answer.ok} == {"issues_block_each_other"}
+    for one_of, other in ((one, two), (two, one)):
+        await around.ask(of_issues.AcceptIssue(issue_id=one_of["id"]))
+        command = of_issues.MoveIssue(issue_id=one_of["id"], stage="duplicate", duplicate_of=other["id"])
+        if one_of is one:
+            await around.ask(command)
+        else:
+            assert await around.refused(command) == "duplicate_of_itself"
+
+
+async def test_what_nobody_knows_is_refused_by_name(around):
+    nobody = uuid4()
+    assert await around.refused(asked.CancelTicket(ticket_id=nobody, reason="x")) == "ticket_not_found"
+    assert await around.refused(of_issues.MoveIssue(issue_id=nobody, stage="backlog")) == "issue_not_found"
+    assert await around.refused(of_issues.RestorePart(part_id=nobody)) == "part_not_found"
+    assert await around.refused(asked.OpenTicket(title="x", issue_id=nobody)) == "issue_not_found"
+    assert await around.refused(asked.OpenTicket(title="x", part_id=nobody)) == "part_not_found"
+    one = await around.open()
+    assert await around.refused(asked.LinkIssue(ticket_id=one["id"], issue_id=nobody)) == "issue_not_found"
+
+
+async def test_w12_a_customer_sees_stages_in_plain_words_and_no_internal_ticket(around):
+    one = await around.open()
+    await around.open(internal=True)
+    await around.file(one, security="yes", title="Zephyr overflow")
+    await around.ticket(one, lambda it: it["issues"])
+    seen = (await around.ask(asked.ListCustomerTickets(contact_id=ADA.id)))["tickets"]
+    assert seen == [
+        {
+            "id": one["id"],
+            "number": one["number"],
+            "title": "It crashes",
+            "stage": "received",
+            "filed": True,
+            "links": [],
+        }
+    ]
