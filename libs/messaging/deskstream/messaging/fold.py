@@ -55,6 +55,7 @@ class Fold:
     loaded: dict[StateKey, Any] = field(default_factory=dict)
     spoken: list[Spoken] = field(default_factory=list)
     waiters: list[Waiter] = field(default_factory=list)
+    waiting_now: set[tuple[Position, int, UUID | None]] = field(default_factory=set)
     passed: list[Item] = field(default_factory=list)
     """Items from the waiting table that need wait no longer."""
     blocked: set[Position] = field(default_factory=set)
@@ -92,7 +93,13 @@ class Fold:
         return True
 
     def _wait(self, item: Item, state: str | None) -> None:
-        if state is None:
+        copy = (item.position, item.sequence, item.id)
+        if copy in self.waiting_now:
+            # Delivered twice in one batch: the first copy's row, and why it waits, stays.
+            self.outcomes.duplicate += 1
+            item.fate = Fate.DUPLICATE
+        elif state is None:
+            self.waiting_now.add(copy)
             self.outcomes.waiting += 1
             item.fate = Fate.WAITING
             why = "behind" if item.position in self.blocked else "gap"
@@ -207,6 +214,7 @@ class Fold:
             return
         if item.sequence:
             self.blocked.add(item.position)
+            self.waiting_now.add((item.position, item.sequence, item.id))
         row = waiting.failed(item, failure, self.now)
         item.fate = Fate.DEAD if row.state == "dead" else Fate.FAILED
         self.waiters.append(row)
