@@ -32,6 +32,12 @@ async def insist_on(client: Client, service: str) -> None:
         raise _absent(service) from None
 
 
+_UNKNOWN: Final = (
+    "NATS at {} does not know us: name the folder with the operator's seed in DESKSTREAM_CREDENTIALS, or the seed in "
+    "DESKSTREAM_NATS_SEED_FILE."
+)
+
+
 class _Ears:
     """Hears the client's errors: while it connects, the first round of them ends it; later it goes on."""
 
@@ -56,16 +62,20 @@ class _Ears:
 
 
 @asynccontextmanager
-async def connected(reach: Reach, *, patient: bool = False, denied: list[str] | None = None) -> AsyncIterator[Client]:
+async def connected(
+    reach: Reach, *, patient: bool = False, denied: list[str] | None = None, inbox: str = "_INBOX"
+) -> AsyncIterator[Client]:
     """A connection to the broker; a `patient` one is made again for as long as it takes. Raises NoAnswer.
 
-    What the broker denies us goes into `denied`, or, without it, to stderr.
+    What the broker denies us goes into `denied`, or, without it, to stderr. `inbox` begins the subjects of answers.
     """
     client, ears = Client(), _Ears(len(reach.servers), denied)
     connecting = client.connect(
         reach.servers,
         name="deskstream",
         nkeys_seed_str=reach.seed,
+        tls=reach.tls,
+        inbox_prefix=inbox,
         connect_timeout=CONNECT_WITHIN_S,
         allow_reconnect=patient,
         max_reconnect_attempts=-1,
@@ -79,6 +89,8 @@ async def connected(reach: Reach, *, patient: bool = False, denied: list[str] | 
         ears.connected()
     except (NatsError, OSError, TimeoutError) as error:
         servers = ", ".join(map(without_password, reach.servers))
+        if "authorization violation" in str(error).lower():
+            raise NoAnswer(_UNKNOWN.format(servers)) from None
         raise NoAnswer(f"NATS does not answer at {servers} ({_why(error)}). Does it run?") from None
     try:
         yield client

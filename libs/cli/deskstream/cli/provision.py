@@ -27,6 +27,7 @@ from deskstream.runtime.reach import reach_of
 app = typer.Typer()
 
 UNCHANGED = "unchanged"
+DIFFERS = "differs"
 STORE = Production().store
 
 
@@ -60,13 +61,18 @@ async def planned(client: Client, declarations: Sequence[Declaration]) -> list[C
 
 
 async def provision_all(
-    reach: Reach, declarations: Sequence[Declaration], *, check: bool = False, replicas: int = 1
+    reach: Reach,
+    declarations: Sequence[Declaration],
+    *,
+    check: bool = False,
+    replicas: int | None = None,
+    durables: bool = False,
 ) -> list[Change]:
     """Makes what is missing; says what was done, or with `check` what would be."""
     async with connected(reach) as client:
         if check:
             return await planned(client, declarations)
-        return await provision(client, wanted(declarations), replicas=replicas)
+        return await provision(client, wanted(declarations), replicas=replicas, change_durables=durables)
 
 
 def wanted(declarations: Sequence[Declaration]) -> Any:
@@ -83,7 +89,12 @@ def wanted(declarations: Sequence[Declaration]) -> Any:
 @app.command()
 def command(  # noqa: PLR0913 - an argument for each option
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if something differs.")] = False,
-    replicas: Annotated[int, typer.Option(min=1, max=5, help="Copies of each stream in a NATS cluster.")] = 1,
+    replicas: Annotated[
+        int | None, typer.Option(min=1, max=5, help="Copies of each stream in a NATS cluster.", show_default="as it is")
+    ] = None,
+    durables: Annotated[
+        bool, typer.Option("--durables", help="Change durables back that somebody has changed.")
+    ] = False,
     wait: Wait = 0,
     permissions: Annotated[
         bool, typer.Option("--permissions", help="Write who may do what at NATS and PostgreSQL, as files.")
@@ -109,7 +120,8 @@ def command(  # noqa: PLR0913 - an argument for each option
         write_permissions(layout_of(out, host or [], at, store), check=check, as_json=as_json)
         return
     reach, installed = reach_of(find_place().servers), services.installed()
-    changes = carry_out(waiting(wait, partial(provision_all, reach, installed, check=check, replicas=replicas)))
+    work = partial(provision_all, reach, installed, check=check, replicas=replicas, durables=durables)
+    changes = carry_out(waiting(wait, work))
     differing = [change for change in changes if change.how != UNCHANGED]
     if as_json:
         output.say_json({"checked" if check else "provisioned": [asdict(change) for change in changes]})
@@ -123,7 +135,13 @@ def _tell(changes: Sequence[Change], differing: Sequence[Change], *, check: bool
     if not differing:
         output.line(f"All {len(changes)} streams and durables are as they should be.")
         return
-    would = "would be " if check else ""
-    output.table(["what", "how"], [[change.what, f"{would}{change.how}"] for change in differing])
-    if check:
+    output.table(["what", "how", "why"], [[change.what, _how(change, check=check), change.why] for change in differing])
+    for change in differing:
+        if change.mend:
+            output.hint(f"{change.what}: {change.mend}")
+    if check and any(change.how != DIFFERS for change in differing):
         output.hint("`deskstream provision` does it.")
+
+
+def _how(change: Change, *, check: bool) -> str:
+    return f"would be {change.how}" if check and change.how != DIFFERS else change.how

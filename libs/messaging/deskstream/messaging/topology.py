@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum
 from typing import Final
 
 from nats.aio.client import Client
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    ReplayPolicy,
+    RetentionPolicy,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NotFoundError
 from nats.js.manager import JetStreamManager
 
 from deskstream.contracts import subjects
@@ -107,18 +116,50 @@ class Change:
     what: str
     """`stream EVENTS_CRM`, `durable sla on EVENTS_CONVERSATION`."""
     how: str
-    """`created`, `updated`, `unchanged`."""
+    """`created`, `updated`, `unchanged`; `differs` where it was left as it is."""
+    why: str = ""
+    """What was different: `max_age is 60 instead of 259200`."""
+    mend: str = ""
+    """What to do about what differs."""
 
 
-async def provision(client: Client, wanted: Topology, *, replicas: int = 1) -> list[Change]:
-    """Makes streams and durables what the declarations say; never deletes, never loses a reader's place."""
+async def provision(
+    client: Client, wanted: Topology, *, replicas: int | None = None, change_durables: bool = False
+) -> list[Change]:
+    """Makes streams and durables what the declarations say; never deletes, never loses a reader's place.
+
+    A durable that somebody has changed is left so, and reported, unless `change_durables`. `replicas` is how many
+    copies a cluster keeps of each stream; None leaves it, and makes new ones with one.
+    """
     manager = client.jsm()
     changes = [await _stream(manager, stream, replicas) for stream in wanted.streams]
-    return changes + [await _durable(manager, durable) for durable in wanted.durables]
+    return changes + [await _durable(manager, durable, change=change_durables) for durable in wanted.durables]
 
 
-async def _stream(manager: JetStreamManager, stream: Stream, replicas: int) -> Change:
-    config = StreamConfig(
+async def _stream(manager: JetStreamManager, stream: Stream, replicas: int | None) -> Change:
+    what, config = f"stream {stream.name}", _stream_config(stream)
+    try:
+        known = (await manager.stream_info(stream.name)).config
+    except NotFoundError:
+        await manager.add_stream(replace(config, num_replicas=replicas or 1))
+        return Change(what, "created")
+    config.num_replicas = replicas or known.num_replicas
+    if not (why := _differences(known, config, _STREAM_FIELDS)):
+        return Change(what, "unchanged")
+    for field in _STREAM_FIELDS:
+        # What else an operator has set, such as a limit of bytes, stays.
+        setattr(known, field, getattr(config, field))
+    try:
+        await manager.update_stream(known)
+    except APIError as error:
+        if error.err_code != _CANNOT_CHANGE:
+            raise
+        return Change(what, "differs", f"{why} ({error.description})", _MEND_STREAM.format(stream=stream.name))
+    return Change(what, "updated", why)
+
+
+def _stream_config(stream: Stream) -> StreamConfig:
+    return StreamConfig(
         name=stream.name,
         subjects=list(stream.subjects),
         retention=RetentionPolicy.LIMITS,
@@ -127,25 +168,8 @@ async def _stream(manager: JetStreamManager, stream: Stream, replicas: int) -> C
         max_age=stream.kept.total_seconds(),
         duplicate_window=DUPLICATE_WINDOW.total_seconds(),
         deny_delete=True,
-        num_replicas=replicas,
         allow_direct=True,
     )
-    try:
-        known = (await manager.stream_info(stream.name)).config
-    except NotFoundError:
-        await manager.add_stream(config)
-        return Change(f"stream {stream.name}", "created")
-    same = (
-        known.subjects == config.subjects
-        and known.max_age == config.max_age
-        and known.duplicate_window == config.duplicate_window
-        and known.num_replicas == config.num_replicas
-        and known.discard == config.discard
-    )
-    if same:
-        return Change(f"stream {stream.name}", "unchanged")
-    await manager.update_stream(config)
-    return Change(f"stream {stream.name}", "updated")
 
 
 def durable_config(reader: str) -> ConsumerConfig:
@@ -157,10 +181,11 @@ def durable_config(reader: str) -> ConsumerConfig:
         ack_wait=ACK_WAIT.total_seconds(),
         max_deliver=-1,
         max_ack_pending=MAX_ACK_PENDING,
+        replay_policy=ReplayPolicy.INSTANT,
     )
 
 
-async def _durable(manager: JetStreamManager, durable: Durable) -> Change:
+async def _durable(manager: JetStreamManager, durable: Durable, *, change: bool) -> Change:
     what = f"durable {durable.reader} on {durable.stream}"
     config = durable_config(durable.reader)
     try:
@@ -168,9 +193,45 @@ async def _durable(manager: JetStreamManager, durable: Durable) -> Change:
     except NotFoundError:
         await manager.add_consumer(durable.stream, config)
         return Change(what, "created")
-    if (known.ack_wait, known.max_deliver, known.max_ack_pending) == (
-        config.ack_wait, config.max_deliver, config.max_ack_pending,
-    ):  # fmt: skip
+    fixed, tunable = _differences(known, config, _FIXED), _differences(known, config, _TUNABLE)
+    if fixed:
+        mend = _MEND_FIXED.format(stream=durable.stream, reader=durable.reader)
+        return Change(what, "differs", ", ".join(filter(None, (fixed, tunable))), mend)
+    if not tunable:
         return Change(what, "unchanged")
+    if not change:
+        return Change(what, "differs", tunable, _MEND_TUNABLE)
     await manager.add_consumer(durable.stream, config)
-    return Change(what, "updated")
+    return Change(what, "updated", tunable)
+
+
+def _differences(known: object, wanted: object, fields: Sequence[str]) -> str:
+    """In words; what the server leaves out is the same as nothing."""
+    pairs = ((field, getattr(known, field) or None, getattr(wanted, field) or None) for field in fields)
+    return ", ".join(f"{field} is {_plain(was)} instead of {_plain(is_)}" for field, was, is_ in pairs if was != is_)
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+_STREAM_FIELDS: Final = (
+    "subjects", "retention", "discard", "max_age", "max_msgs_per_subject", "duplicate_window", "deny_delete",
+    "allow_direct", "num_replicas",
+)  # fmt: skip
+_TUNABLE: Final = ("ack_wait", "max_deliver", "max_ack_pending")
+_FIXED: Final = ("ack_policy", "deliver_policy", "filter_subject", "filter_subjects", "replay_policy")
+"""What the server does not change in a durable that exists."""
+
+_CANNOT_CHANGE: Final = 10052
+"""The server's code for a stream that cannot become what is asked for."""
+
+_MEND_STREAM: Final = (
+    "NATS cannot change that in a stream that exists: remove it (`nats stream rm {stream}`), then "
+    "`deskstream provision` and `deskstream reconcile --apply`"
+)
+_MEND_TUNABLE: Final = "if nobody meant it so: `deskstream provision --durables`"
+_MEND_FIXED: Final = (
+    "`nats consumer rm {stream} {reader}`, then `deskstream provision`: it hears everything once more, and knows what "
+    "it has applied"
+)

@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 
 from deskstream.cli.asking import Client
 from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
-from deskstream.cli.provision import UNCHANGED, planned, wanted
+from deskstream.cli.provision import DIFFERS, UNCHANGED, planned, wanted
 from deskstream.messaging import Declaration
 
 LAG_WORTH_A_LOOK: Final = 1000
@@ -66,11 +66,17 @@ def _filled(used: int, most: int) -> Finding:
 async def drift(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:
     """Whether streams and durables are as the services declare them."""
     changes = await planned(client, declarations)
-    differing = [change.what for change in changes if change.how != UNCHANGED]
+    differing = [change.what for change in changes if change.how not in (UNCHANGED, DIFFERS)]
+    # What provisioning leaves as it is: somebody may have meant it so.
+    left = [
+        warning("streams", f"{one.what}: {one.why}.", f"{one.mend[:1].upper()}{one.mend[1:]}.")
+        for one in changes
+        if one.how == DIFFERS
+    ]
     if not differing:
-        return [fine("streams", f"All {len(changes)} streams and durables are as the services declare them.")]
+        return left or [fine("streams", f"All {len(changes)} streams and durables are as the services declare them.")]
     shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-    return [wrong("streams", f"Missing or different: {shown}.", "`deskstream provision` puts them right.")]
+    return [wrong("streams", f"Missing or different: {shown}.", "`deskstream provision` puts them right."), *left]
 
 
 async def lags(client: Client, declarations: Sequence[Declaration]) -> list[Finding]:

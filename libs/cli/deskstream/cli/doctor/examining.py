@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from deskstream.cli.asking import Client, connected
 from deskstream.cli.database import database
-from deskstream.cli.doctor import broker
+from deskstream.cli.doctor import broker, privileges
 from deskstream.cli.doctor.account import Account, Books, balanced
 from deskstream.cli.doctor.channels import INGEST, books_of_channels
 from deskstream.cli.doctor.finding import Finding, wrong
@@ -85,6 +85,7 @@ async def _with_broker(
             ("NATS", lambda: broker.answers(client)),
             ("publishing", lambda: probe(client, clock)),
             ("NATS storage", lambda: broker.room(client, _monitor(place))),
+            (privileges.BROKER, lambda: privileges.broker_privileges(client, place.servers, declarations)),
             ("streams", lambda: broker.drift(client, declarations)),
             ("lag", lambda: broker.lags(client, declarations)),
             ("services", lambda: _services(client, names, healths)),

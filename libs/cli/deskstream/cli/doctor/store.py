@@ -9,6 +9,7 @@ import asyncpg
 
 from deskstream.cli.database import Connection, schema, schemas_made
 from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
+from deskstream.cli.doctor.privileges import database_privileges
 from deskstream.cli.doctor.probing import Clock, skew_found
 from deskstream.messaging import Declaration, dead_letters
 from deskstream.runtime.migrations import MigrationError, missing_migrations
@@ -41,6 +42,7 @@ async def examine_store(connection: Connection, declarations: Sequence[Declarati
     """Everything about the database."""
     findings = await _server(connection, clock)
     findings.append(await _allowed("migrations", _migrations(connection, declarations)))
+    findings += await database_privileges(connection, declarations)
     for name in await schemas_made(connection, [declaration.name for declaration in declarations]):
         findings += await _looked_at(connection, name)
     return [finding for finding in findings if finding]
