@@ -23,6 +23,8 @@ LOOK_BACK: Final = 20
 TAIL: Final = 5000
 RECENT: Final = 200
 """So many rows that the broker acknowledged last must be among the last `TAIL` messages of their stream."""
+NOTHING_YET: Final = 0
+"""The position of a stream that was empty when it was looked at."""
 LOST_AT_MOST: Final = timedelta(minutes=10)
 """Adapters share a stream and may not look into it: they publish again what is younger than so long before its end."""
 
@@ -114,6 +116,9 @@ async def look(tx: Tx, client: Client, lane: str, *, upto: int | None = None) ->
         return Fit.STREAM_OLDER
     if last and row:
         await _remember(tx, lane, Point(state.created, last.position, _id_of(last), row["id"], row["at"]))
+    elif point is None:
+        # Nothing was said yet: whatever comes will be at positions from here on.
+        await _remember(tx, lane, Point(state.created, NOTHING_YET, UUID(int=0), 0, await tx.fetchval(_NOW)))
     return Fit.FITS
 
 
@@ -148,6 +153,8 @@ async def _is_older(tx: Tx, client: Client, lane: str, state: StreamState, point
         return bool(await tx.fetchval(_ANY_PUBLISHED, lane))
     if point.created != state.created or point.position > state.last:
         return True
+    if point.position == NOTHING_YET and state.first <= 1:
+        return not state.messages and bool(await tx.fetchval(_ANY_PUBLISHED, lane))
     if point.position < state.first:
         return not await _has_expired(tx, state, point)
     found = [one async for page in stored(client, _only(state, point.position), point.position) for one in page]

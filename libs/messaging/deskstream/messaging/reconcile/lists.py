@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from deskstream.contracts import subjects
 from deskstream.messaging.declare import Tx
-from deskstream.messaging.reconcile.stored import StreamState, stored
+from deskstream.messaging.reconcile.stored import StreamState, state_of, stored
 
 Moved = Callable[[int], None]
 """Hears how many messages of the stream were looked at."""
@@ -28,7 +28,16 @@ _KNOWN: Final = """
 SELECT min(j.at) AS oldest, max(j.id) AS newest
 FROM stream_seen s
 JOIN journal j ON j.lane = s.lane AND j.key = s.key AND j.seq = s.seq AND j.message_id = s.message_id
-WHERE s.lane = $1
+WHERE s.lane = $1 AND s.stream_seq > 0
+"""
+
+# What is on its way when the comparison begins may arrive behind the end up to which the stream is read.
+_ON_ITS_WAY: Final = """
+INSERT INTO stream_seen (lane, stream_seq, message_id, key, seq)
+SELECT j.lane, 0, j.message_id, j.key, j.seq
+FROM unpublished u
+JOIN journal j USING (id, at)
+WHERE j.lane = $1
 """
 
 # Of two neighbours at the old end the one journaled first may be the one published last: the last two conditions say
@@ -159,13 +168,16 @@ async def compared(
 ) -> AsyncIterator[Compared]:
     """Reads the whole stream into a table beside the journal, in a transaction: memory does not grow with it.
 
-    What other processes publish meanwhile may be listed as missing in the stream: published once more it does no harm.
+    What a transaction that is just open commits and publishes meanwhile may be listed as missing in the stream: published
+    once more it does no harm.
     """
     async with tx.transaction():
         await tx.execute(_TAKE_TIME)
         await tx.execute(_ONE_AT_A_TIME)
         await tx.execute(_FORGET, lane)
         upto: int = await tx.fetchval(_LAST_ID)
+        await tx.execute(_ON_ITS_WAY, lane)
+        state = await state_of(client, state.name) or state
         await _see(tx, client, lane, state, moved)
         yield Compared(tx, lane, (lane, *await _window(tx, lane, state), upto))
         await tx.execute(_FORGET, lane)
