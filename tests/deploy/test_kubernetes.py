@@ -1,11 +1,13 @@
 """O2: what deploy/k8s renders to is valid, whole, and as narrow as it can be."""
 
+import subprocess
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
 from deskstream.messaging.topology import topology
+from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.schemas import installed_services
 from tests.deploy import scaling
 from tests.deploy.rendering import Resource, of_kind, pods, rendered
@@ -199,6 +201,20 @@ def test_whoever_has_no_single_reader_is_scaled_by_its_lag(service):
     places = {(one["metadata"]["stream"], one["metadata"]["consumer"]) for one in scaled["spec"]["triggers"]}
     wanted = {(d.stream, d.reader) for d in topology(list(SERVICES.values())).durables if d.reader == service}
     assert places == wanted
+
+
+def test_the_broker_reads_what_was_written_for_it_and_shows_its_figures_to_probes(tmp_path):
+    around = named(".", "ConfigMap", "nats-around")["data"]["nats.conf"]
+    seen_at = {mount["mountPath"]: mount["name"] for mount in container(pods(".")["StatefulSet nats"])["volumeMounts"]}
+    assert (seen_at["/etc/around"], seen_at["/etc/nats"]) == ("around", "secrets")
+    for folder, text in (("around", around), ("nats", 'http: "127.0.0.1:8222"\ninclude keys.conf\nport: $PORT')):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "nats.conf").write_text(text)
+    (tmp_path / "nats/keys.conf").write_text("PORT: 4222")
+    server = Home(tmp_path, user=None).nats_server
+    told = subprocess.run([server, "-t", "-c", tmp_path / "around/nats.conf"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert around.splitlines()[-1] == "http: 0.0.0.0:8222"
 
 
 def test_migrating_and_provisioning_wait_for_their_servers():
