@@ -168,8 +168,8 @@ async def compared(
 ) -> AsyncIterator[Compared]:
     """Reads the whole stream into a table beside the journal, in a transaction: memory does not grow with it.
 
-    What a transaction that is just open commits and publishes meanwhile may be listed as missing in the stream: published
-    once more it does no harm.
+    What a transaction that is just open commits and publishes meanwhile may be listed as missing in the stream:
+    published once more it does no harm.
     """
     async with tx.transaction():
         await tx.execute(_TAKE_TIME)
