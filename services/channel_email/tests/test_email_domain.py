@@ -136,6 +136,14 @@ def test_hard_bounces_are_remembered(asked, counted):
 @pytest.mark.parametrize(
     ("history", "automatic", "refused"),
     [
+        pytest.param(
+            History(auto_replies_within_day=1), "reply", True, id="P17: a second automatic reply within 24 h stays"
+        ),
+        pytest.param(History(), "reply", False, id="P17: the first automatic reply leaves"),
+        pytest.param(
+            History(auto_replies_within_day=1), True, False, id="P17: other automatic mail is no automatic reply"
+        ),
+        pytest.param(History(auto_replies_within_day=1), False, False, id="P17: a person always answers"),
         pytest.param(History(), True, False, id="the first automatic message leaves"),
         pytest.param(History(automatic_within_hour=9), True, False, id="P17: the 10th within the hour leaves"),
         pytest.param(History(automatic_within_hour=10), True, True, id="P17: the 11th does not"),
@@ -145,7 +153,8 @@ def test_hard_bounces_are_remembered(asked, counted):
     ],
 )
 def test_what_must_not_leave(history, automatic, refused):
-    assert (refusal(history, automatic=automatic) is not None) is refused
+    reason = refusal(history, automatic=bool(automatic), auto_reply=automatic == "reply")
+    assert (reason is not None) is refused
 
 
 @given(st.lists(st.integers(0, 4), max_size=20))

@@ -172,13 +172,26 @@ async def test_an_attachment_that_is_gone_keeps_the_reply_back(provider, smtp_si
 
 async def test_p17_the_11th_automatic_message_within_an_hour_stays_here(provider, smtp_sink):
     for _ in range(10):
-        await provider.send(reply(reply_id=uuid4(), automatic=True))
+        await provider.send(reply(reply_id=uuid4(), automatic=True, in_reply_to=None))
     with pytest.raises(SendFailed, match="loop") as failed:
-        await provider.send(reply(automatic=True))
+        await provider.send(reply(automatic=True, in_reply_to=None))
     await provider.send(reply())
 
     assert failed.value.permanent
     assert len(smtp_sink.mails) == 11
+
+
+async def test_p17_of_many_automatic_replies_to_one_sender_one_leaves_and_it_may_be_tried_again(provider, smtp_sink):
+    replies = [reply(reply_id=uuid4(), conversation_id=uuid4(), automatic=True) for _ in range(6)]
+    outcomes = await asyncio.gather(*(provider.send(one) for one in replies), return_exceptions=True)
+
+    (left,) = [one for one, outcome in zip(replies, outcomes, strict=True) if isinstance(outcome, str)]
+    assert all("24 hours" in str(outcome) for outcome in outcomes if not isinstance(outcome, str))
+    smtp_sink.refuse("451 later")
+    with pytest.raises(SendFailed, match="later"):
+        await provider.send(left)
+    await provider.send(left)
+    assert len(smtp_sink.mails) == 2
 
 
 async def test_p9_what_was_sent_is_found_again(provider):

@@ -84,6 +84,26 @@ async def test_p17_automatic_messages_of_the_last_hour_are_counted_per_conversat
     assert await store.history(tx, itself) == History(automatic_within_hour=3)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "to", "inbox", "counted"),
+    [
+        pytest.param(-1, "anna@acme.example", "support", 1, id="P17: a minute ago"),
+        pytest.param(-1, "ANNA@Acme.example", "support", 1, id="P17: in capitals"),
+        pytest.param(-60 * 24 + 1, "anna@acme.example", "support", 1, id="P17: a day ago, not quite"),
+        pytest.param(-60 * 24 - 1, "anna@acme.example", "support", 0, id="P17: more than a day ago"),
+        pytest.param(-1, "ben@acme.example", "support", 0, id="P17: to somebody else"),
+        pytest.param(-1, "anna@acme.example", "feedback", 0, id="P17: from another inbox"),
+    ],
+)
+async def test_p17_automatic_replies_of_the_last_day_are_counted_per_sender_and_inbox(tx, minutes, to, inbox, counted):
+    earlier = reply(to=to, automatic=True, minutes=minutes, conversation=uuid4()).model_copy(update={"inbox": inbox})
+    itself = reply(automatic=True)
+    for one in (earlier, earlier, itself):
+        await store.note_auto_reply(tx, one)
+
+    assert (await store.history(tx, itself)).auto_replies_within_day == counted
+
+
 async def test_hard_bounces_count_for_the_address_that_the_reply_went_to(tx):
     replies = [reply(minutes=-n) for n in range(3)]
     for one in replies:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from deskstream.contracts.ids import ConversationId, ReplyId
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState, InboundMessage
+from deskstream.contracts.outbound import OutboundMessage
 
 REPEATED: Final = "message_id_repeated"
 """The flag of a message whose id came before with another content."""
@@ -117,16 +118,26 @@ def _report(bounce: Bounce, message: InboundMessage, now: datetime) -> DeliveryR
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What went out before a mail: automatic ones of its conversation within the hour, and bounces of its recipient."""
+    """What went out before a mail: automatic ones of its conversation within the hour, automatic replies from its inbox
+    to its recipient within the day, and bounces of its recipient."""
 
     automatic_within_hour: int = 0
+    auto_replies_within_day: int = 0
     hard_bounces: int = 0
 
 
-def refusal(history: History, *, automatic: bool) -> str | None:
+def is_auto_reply(message: OutboundMessage) -> bool:
+    """Whether it answers a message that came in, and nobody wrote it; other automatic mail follows from something that
+    happened here."""
+    return message.automatic and message.in_reply_to is not None
+
+
+def refusal(history: History, *, automatic: bool, auto_reply: bool = False) -> str | None:
     """Why a mail must not leave, or None."""
     if history.hard_bounces >= HARD_BOUNCES:
         return f"the address came back {history.hard_bounces} times as unknown: nothing more is sent there"
     if automatic and history.automatic_within_hour >= AUTOMATIC_AN_HOUR:
         return f"{AUTOMATIC_AN_HOUR} automatic messages went to this conversation within an hour: this may be a loop"
+    if auto_reply and history.auto_replies_within_day:
+        return "an automatic reply went from this inbox to this address within the last 24 hours: this may be a loop"
     return None

@@ -37,11 +37,26 @@ SELECT
         WHERE conversation_id = $1 AND automatic AND said_at > $3::timestamptz - interval '1 hour' AND reply_id <> $4
     ) AS automatic_within_hour,
     (
+        SELECT count(*)
+        FROM auto_replies
+        WHERE recipient = lower($2) AND inbox = $5 AND said_at > $3::timestamptz - interval '24 hours'
+          AND reply_id <> $4
+    ) AS auto_replies_within_day,
+    (
         SELECT count(DISTINCT m.hard_bounce_of)
         FROM sent_mails s
         JOIN mails m ON m.hard_bounce_of = s.reply_id
         WHERE s.recipient = $2 AND m.at > $3::timestamptz - interval '90 days'
     ) AS hard_bounces
+"""
+
+# Held to the end of the transaction: of two automatic replies to one address the second sees the first.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+_AUTO_REPLY = """
+INSERT INTO auto_replies (reply_id, recipient, inbox, said_at)
+VALUES ($1, lower($2), $3, $4)
+ON CONFLICT (reply_id) DO NOTHING
 """
 
 _SENT = """
@@ -112,9 +127,21 @@ async def reject(tx: Tx, rejected: Rejected) -> None:
 
 async def history(tx: Tx, message: OutboundMessage) -> History:
     """What went before this message, itself not counted."""
-    row = await tx.fetchrow(_HISTORY, message.conversation_id, message.to.email, message.at, message.reply_id)
+    row = await tx.fetchrow(
+        _HISTORY, message.conversation_id, message.to.email, message.at, message.reply_id, message.inbox
+    )
     assert row is not None
-    return History(row["automatic_within_hour"], row["hard_bounces"])
+    return History(row["automatic_within_hour"], row["auto_replies_within_day"], row["hard_bounces"])
+
+
+async def lock_recipient(tx: Tx, message: OutboundMessage) -> None:
+    """Until the transaction ends nobody else begins an automatic reply to this address."""
+    await tx.execute(_LOCK, f"auto reply {message.inbox} {(message.to.email or '').lower()}")
+
+
+async def note_auto_reply(tx: Tx, message: OutboundMessage) -> None:
+    """From now on it counts, whatever becomes of it."""
+    await tx.execute(_AUTO_REPLY, message.reply_id, message.to.email or "", message.inbox, message.at)
 
 
 async def note_sent(tx: Tx, message: OutboundMessage, external_id: str) -> None:

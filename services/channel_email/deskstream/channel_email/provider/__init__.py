@@ -11,7 +11,7 @@ import structlog
 from deskstream.blobs import Blob, Blobs
 from deskstream.channel_email import store
 from deskstream.channel_email.compose import Composed, NotAnAddress, compose, name_of
-from deskstream.channel_email.domain import refusal
+from deskstream.channel_email.domain import is_auto_reply, refusal
 from deskstream.channel_email.parse.names import clean_name
 from deskstream.channel_email.rules import Rules
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
@@ -58,9 +58,7 @@ class MailProvider:
 
     async def send(self, message: OutboundMessage) -> str:
         pool = await self._ready()
-        async with pool.acquire() as connection:
-            reason = refusal(await store.history(connection, message), automatic=message.automatic)
-        if reason:
+        if reason := await _refused(pool, message):
             raise SendFailed(reason, permanent=True)
         try:
             mail = compose(message, await _files(message, Blobs(pool)), self._rules, company=self._company)
@@ -102,6 +100,19 @@ class MailProvider:
         await self._attached.wait()
         assert self._running is not None
         return self._running.pool
+
+
+async def _refused(pool: Pool, message: OutboundMessage) -> str | None:
+    """Why it must not leave. An automatic reply that may is counted before it does."""
+    auto_reply = is_auto_reply(message)
+    async with pool.acquire() as tx, tx.transaction():
+        if auto_reply:
+            await store.lock_recipient(tx, message)
+        history = await store.history(tx, message)
+        reason = refusal(history, automatic=message.automatic, auto_reply=auto_reply)
+        if auto_reply and not reason:
+            await store.note_auto_reply(tx, message)
+    return reason
 
 
 async def _note(pool: Pool, message: OutboundMessage, external_id: str) -> None:
