@@ -58,6 +58,7 @@ async def test_what_does_not_exist_comes_with_the_number_that_it_would_get(pool)
         (part,) = (await parts.load(tx, [key])).values()
     assert isinstance(state, ticket.Unopened)
     assert isinstance(part, Unmade)
+    assert isinstance(again, ticket.Unopened)
     assert again.number > state.number
     assert part.number > 1
 
