@@ -1,0 +1,285 @@
+"""C5-C8, W3, W11 as a conversation sees them: its tickets, what it tells them, and what their endings bring it."""
+
+from datetime import timedelta
+
+import pytest
+
+from deskstream.contracts import Refused
+from deskstream.contracts import conversation as asked
+from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
+from deskstream.contracts.facts import Resolution, Stage, Wait
+from deskstream.contracts.ids import ReplyId, TicketId
+from deskstream.contracts.linked import LinkedTicket, SpeaksFor, TicketStage
+from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
+from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
+from deskstream.conversation.domain.messages import Sending, SendWanted
+from deskstream.conversation.domain.tickets import prefilled, suggests_ticket
+from services.conversation.tests.given import (
+    AT_ONCE,
+    CARLA,
+    NOON,
+    OUT_OF_OFFICE,
+    TICKET,
+    UNDO,
+    in_stage,
+    letter,
+    names,
+    new_id,
+    person,
+)
+
+TKT_7, TKT_8 = TicketId(new_id()), TicketId(new_id())
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+def report(story, ticket_id=TKT_7, number=7, stage=TicketStage.OPEN, **more):
+    told = LinkedTicket(id=ticket_id, number=number, title="It crashes", stage=stage)
+    return story.tell(TicketReported(conversation_id=story.id, at=story.now, ticket=told, **more))
+
+
+def with_tickets(stage, *stages):
+    """A conversation in a stage, with tickets in theirs: TKT-7, TKT-8."""
+    story = in_stage(stage)
+    for (ticket_id, number), ticket_stage in zip(((TKT_7, 7), (TKT_8, 8)), stages, strict=False):
+        report(story, ticket_id, number, ticket_stage)
+    return story
+
+
+def wanted(story, text="It is fixed.", *, by="anna", undo=AT_ONCE, channels=("email",), asks="confirmation"):
+    speaks = SpeaksFor(ticket_id=TKT_7, asks=asks)
+    event = ReplyWanted(conversation_id=story.id, at=story.now, text=text, by=by, speaks_for=speaks)
+    return story.tell(SendWanted(story.id, ReplyId(new_id()), event, Sending(undo, frozenset(channels))))
+
+
+def concerns(said):
+    return {event.ticket_id: event.concerns for event in said if isinstance(event, CustomerAnswered)}
+
+
+def of_kind(said, kind):
+    return [event for event in said if isinstance(event, kind)]
+
+
+HOW = {"completed": "completed", "wont_fix": "completed", "cancelled": "cancelled", "deleted": "cancelled"}
+
+
+@pytest.mark.parametrize("ended", list(HOW))
+def test_c8_the_last_thing_that_a_hold_waits_for_gives_it_back_with_an_answer(ended):
+    story = in_stage(Stage.HOLD)
+    (event,) = report(story, ended=ended, prepared="Good news.")
+    assert (event.NAME, event.wait, event.how) == ("wait_ended", TICKET, HOW[ended])
+    assert (story.facts.stage, story.facts.waits) == (Stage.NEEDS_RESPONSE, ())
+    assert [(answer.work, answer.text) for answer in story.facts.prepared] == [("TKT-7", "Good news.")]
+    assert story.facts.tickets[0].number == 7
+
+
+def test_c8_one_of_two_changes_no_stage():
+    story = in_stage(Stage.NEEDS_RESPONSE)
+    story.hold(TICKET, CARLA)
+    report(story, ended="completed", prepared="Good news.")
+    assert (story.facts.stage, story.facts.waits) == (Stage.HOLD, (CARLA,))
+
+
+@pytest.mark.parametrize(
+    ("stage", "ended", "then"),
+    [
+        pytest.param(Stage.WAITING_ON_USER, "completed", Stage.NEEDS_RESPONSE, id="C8: it asks for an agent again"),
+        pytest.param(Stage.WAITING_ON_USER, "wont_fix", Stage.NEEDS_RESPONSE, id="C8: so it does if it won't be done"),
+        pytest.param(Stage.WAITING_ON_USER, "cancelled", Stage.WAITING_ON_USER, id="C8: not if it was canceled"),
+        pytest.param(Stage.RESOLVED, "completed", Stage.RESOLVED, id="C8: resolved stays, with the prepared answer"),
+        pytest.param(Stage.ARCHIVED, "completed", Stage.ARCHIVED, id="C8: archived is final"),
+    ],
+)
+def test_what_it_once_waited_for_completes(stage, ended, then):
+    story = in_stage(Stage.HOLD)
+    story.customer()
+    story.reply()
+    if stage is Stage.RESOLVED:
+        story.resolve()
+    elif stage is Stage.ARCHIVED:
+        story.archive()
+    (event,) = report(story, ended=ended, prepared="Good news.")
+    assert (event.NAME, story.facts.stage) == ("wait_ended", then)
+    assert story.facts.prepared[0].text == "Good news."
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_c5_a_link_and_a_stage_are_shown_and_move_nothing(stage):
+    story = in_stage(stage)
+    (event,) = report(story)
+    assert (event.NAME, story.facts.stage, event.linked) == ("linked_tickets_changed", stage, True)
+    assert report(story) == []
+    report(story, stage=TicketStage.SOLVED)
+    assert [(t.number, t.stage) for t in story.facts.tickets] == [(7, "solved")]
+    report(story, linked=False)
+    assert story.facts.tickets == ()
+
+
+def test_c6_closing_changes_no_ticket():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    assert names(story.resolve(Resolution.CONTINUED_IN_TICKET)) == ["conversation_resolved"]
+    assert names(story.archive()) == ["conversation_archived"]
+    assert [ticket.stage for ticket in story.facts.tickets] == ["open"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param("open", None, {TKT_7: "only_one"}, id="W3: the only one"),
+        pytest.param("open", "open", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: one of two"),
+        pytest.param("open", "closed", {TKT_7: "only_one", TKT_8: "perhaps"}, id="W3: the only unclosed one"),
+        pytest.param("closed", None, {TKT_7: "only_one"}, id="W4: the only one, though closed"),
+        pytest.param("closed", "canceled", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: none is unclosed"),
+    ],
+)
+def test_w3_every_ticket_hears_what_the_customer_wrote_and_how_sure_it_is(first, second, expected):
+    stages = [TicketStage(stage) for stage in (first, second) if stage]
+    story = with_tickets(Stage.WAITING_ON_USER, *stages)
+    said = story.customer("Still broken", solved=False)
+    assert concerns(said) == expected
+    assert {event.solved for event in of_kind(said, CustomerAnswered)} == {False}
+
+
+def test_w3_an_answer_to_a_reply_is_about_the_tickets_that_it_spoke_for():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN, TicketStage.ON_HOLD)
+    said = story.reply("Try 1.2.", speaks_for=(SpeaksFor(ticket_id=TKT_8, asks="confirmation"),))
+    (spoken,) = of_kind(said, TicketSpokenFor)
+    assert (spoken.ticket_id, spoken.speaks.asks, spoken.by, spoken.automatic) == (TKT_8, "confirmation", "anna", False)
+    assert concerns(story.customer()) == {TKT_7: "perhaps", TKT_8: "this_ticket"}
+    story.reply("On it.", signal=True)
+    assert concerns(story.customer())[TKT_8] == "this_ticket"
+    story.reply("By the way.")
+    assert concerns(story.customer())[TKT_8] == "perhaps"
+
+
+def test_c17_a_ticket_hears_of_a_reply_when_it_leaves_and_not_when_it_is_undone():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    speaks = (SpeaksFor(ticket_id=TKT_7, gives=("answer",)),)
+    assert of_kind(story.reply(undo=UNDO, speaks_for=speaks), TicketSpokenFor) == []
+    assert len(of_kind(story.wake(), TicketSpokenFor)) == 1
+    queued = story.reply(undo=UNDO, speaks_for=speaks)[0]
+    assert names(story.ask(asked.UndoReply, reply_id=queued.reply.id)) == ["reply_withdrawn"]
+
+
+def test_c17_a_failed_reply_that_is_sent_again_is_no_news_for_its_ticket():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7),))
+    story.bounce()
+    assert of_kind(story.again(), TicketSpokenFor) == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "more", "told"),
+    [
+        pytest.param(person("m@evil.example"), {"verified": False}, 0, id="P15: a stranger moves no ticket"),
+        pytest.param(person(), {"automatic": OUT_OF_OFFICE}, 0, id="C9: automatic mail moves no ticket"),
+        pytest.param(person(), {}, 1, id="W3: the requester does"),
+    ],
+)
+def test_whose_words_tickets_hear(sender, more, told):
+    story = with_tickets(Stage.WAITING_ON_USER, TicketStage.PENDING)
+    contact = {} if sender == person() else {"contact": None}
+    assert len(of_kind(story.customer(sender=sender, **contact, **more), CustomerAnswered)) == told
+
+
+def test_w3_a_reply_speaks_for_linked_tickets_only_and_for_none_that_is_final():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.CLOSED)
+    for ticket_id, code in ((TKT_8, "ticket_not_linked"), (TKT_7, "ticket_is_closed")):
+        with pytest.raises(Refused) as refused:
+            story.reply(speaks_for=(SpeaksFor(ticket_id=ticket_id),))
+        assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("wait", "kind"),
+    [
+        pytest.param(TICKET, TicketAwaited, id="C8: a ticket hears that it is waited for"),
+        pytest.param(Wait(kind="issue", name="ISS-31"), IssueAwaited, id="C8: an issue does"),
+        pytest.param(CARLA, None, id="C8: a person is told by people"),
+        pytest.param(Wait(kind="ticket", name="the one about mails"), None, id="C8: a ticket without a number"),
+        pytest.param(Wait(kind="ticket", name="TKT-" + "9" * 40), None, id="C8: a number that no ticket has"),
+    ],
+)
+def test_who_hears_that_he_is_waited_for(wait, kind):
+    story = in_stage(Stage.NEW)
+    told = story.hold(wait)[1:]
+    assert [type(event) for event in told] == ([kind] if kind else [])
+    assert {event.key() for event in told} <= {wait.name}
+
+
+def test_c8_an_issue_without_a_ticket_ends_a_hold_and_a_second_report_does_nothing():
+    story = in_stage(Stage.NEW)
+    story.hold(Wait(kind="issue", name="ISS-31"))
+    ended = IssueEnded(conversation_id=story.id, at=NOON, name="ISS-31", ended="completed", prepared="Done.")
+    assert names(story.tell(ended)) == ["wait_ended"]
+    assert story.facts.stage is Stage.NEEDS_RESPONSE
+    assert story.tell(ended) == []
+
+
+def test_w11_the_next_answer_takes_the_prepared_ones_away_a_signal_does_not():
+    story = in_stage(Stage.HOLD)
+    report(story, ended="completed", prepared="Good news.")
+    story.reply("On it.", signal=True)
+    assert len(story.facts.prepared) == 1
+    story.reply("Good news.")
+    assert (story.facts.prepared, story.facts.stage) == ((), Stage.WAITING_ON_USER)
+
+
+def test_w11_an_approved_answer_leaves_in_the_name_of_its_author_after_its_undo_time():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    (queued,) = wanted(story, undo=UNDO)
+    assert (queued.NAME, queued.reply.author, queued.reply.automatic, queued.reply.asks_solved) == (
+        "reply_queued", "anna", False, True,
+    )  # fmt: skip
+    assert names(story.wake()) == ["agent_replied", "outbound_message", "ticket_spoken_for"]
+    assert story.facts.stage is Stage.WAITING_ON_USER
+
+
+def test_w4_a_reminder_leaves_at_once_is_automatic_and_moves_nothing():
+    story = with_tickets(Stage.WAITING_ON_USER, TicketStage.PENDING)
+    said = wanted(story, by=None, undo=UNDO, asks=None)
+    assert names(said) == ["agent_replied", "outbound_message", "ticket_spoken_for"]
+    assert (said[0].reply.automatic, said[1].automatic, said[2].automatic) == (True, True, True)
+    assert (story.facts.stage, story.facts.public_replies) == (Stage.WAITING_ON_USER, 1)
+
+
+@pytest.mark.parametrize(
+    ("stage", "channels"),
+    [
+        pytest.param(Stage.ARCHIVED, ("email",), id="W11: what is archived is left alone"),
+        pytest.param(Stage.SUSPENDED, ("email",), id="P17: what is suspicious is sent nothing"),
+        pytest.param(Stage.NEEDS_RESPONSE, (), id="W11: a channel that sends nothing"),
+    ],
+)
+def test_what_a_ticket_wants_to_send_and_cannot(stage, channels):
+    assert wanted(in_stage(stage), channels=channels) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "after", "tickets", "dismissed", "suggests"),
+    [
+        pytest.param(Stage.NEW, FIVE_MINUTES, 0, False, True, id="C7: five minutes after it was first valid"),
+        pytest.param(Stage.NEW, timedelta(minutes=4), 0, False, False, id="C7: not earlier"),
+        pytest.param(Stage.HOLD, FIVE_MINUTES, 0, False, True, id="C7: in whatever open stage"),
+        pytest.param(Stage.NEW, FIVE_MINUTES, 1, False, False, id="C7: not where there is a ticket"),
+        pytest.param(Stage.NEW, FIVE_MINUTES, 0, True, False, id="C7: not once dismissed"),
+        pytest.param(Stage.SUSPENDED, FIVE_MINUTES, 0, False, False, id="C7: not before it is valid"),
+        pytest.param(Stage.RESOLVED, FIVE_MINUTES, 0, False, False, id="C7: not when it is closed"),
+    ],
+)
+def test_when_a_conversation_suggests_a_ticket(stage, after, tickets, dismissed, suggests):
+    story = with_tickets(stage, *[TicketStage.OPEN] * tickets)
+    if dismissed:
+        assert names(story.ask(DismissTicketSuggestion)) == ["ticket_suggestion_dismissed"]
+        assert story.ask(DismissTicketSuggestion) == []
+    valid = story.facts.valid_at or story.now
+    assert suggests_ticket(story.facts, valid + after, FIVE_MINUTES) is suggests
+
+
+def test_w2_a_ticket_is_prefilled_from_the_chosen_messages():
+    story = in_stage(Stage.NEW)
+    one, two = letter("It crashes."), letter("It crashes again.")
+    prefill = prefilled(story.facts, [one, two])
+    assert (prefill["title"], prefill["text"]) == ("Help", "It crashes.\n\nIt crashes again.")
+    assert prefill["messages"] == [str(one.id), str(two.id)]
+    assert (prefill["requester"]["name"], prefill["conversation"]["number"], prefill["channel"]) == ("Ada", 12, "email")
+    assert len(prefilled(story.facts, [letter("x" * 40_000)])["text"]) <= 16 * 1024
