@@ -54,4 +54,7 @@ def nowhere(tmp_path, monkeypatch):
 def deskstream(tmp_path, monkeypatch, database, nats_url):
     """Called where the environment names this test's servers."""
     monkeypatch.chdir(tmp_path)
-    return Deskstream({"DESKSTREAM_NATS_URL": nats_url, "DESKSTREAM_POSTGRES_URL": database})
+    told = {"DESKSTREAM_NATS_URL": nats_url, "DESKSTREAM_POSTGRES_URL": database}
+    # As the operator, where the broker is ours.
+    told |= {name: os.environ[name] for name in ("DESKSTREAM_CREDENTIALS",) if name in os.environ}
+    return Deskstream(told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import secrets
 from pathlib import Path
@@ -34,14 +36,23 @@ def make_password(credentials: Credentials, user: str) -> str:
 
 def public_key(seed_file: Path) -> str:
     """What the broker knows a user by. Raises CredentialsError for a seed that is none, OSError without one."""
+    seed = seed_file.read_bytes().strip()
     try:
-        public: bytes = nkeys.from_seed(bytearray(seed_file.read_bytes().strip())).public_key
+        _check(seed)
+        public: bytes = nkeys.from_seed(bytearray(seed)).public_key
     except (nkeys.NkeysError, ValueError, IndexError) as error:
         raise CredentialsError(
             f"{seed_file} holds no seed of a NATS user ({type(error).__name__}): put it back, or remove the file to "
             "get a new one."
         ) from None
     return public.decode()
+
+
+def _check(seed: bytes) -> None:
+    """A seed ends with a CRC-16 of itself, which the library does not look at: a mistyped one would be another key."""
+    decoded = base64.b32decode(seed + b"=" * (-len(seed) % 8))
+    if len(decoded) != _SEED_BYTES + 4 or int.from_bytes(decoded[-2:], "little") != binascii.crc_hqx(decoded[:-2], 0):
+        raise ValueError
 
 
 def write_secret(path: Path, secret: str) -> None:

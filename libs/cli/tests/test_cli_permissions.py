@@ -1,0 +1,227 @@
+"""P14, O7: `provision --permissions` writes what NATS and PostgreSQL need, keeps secrets, and shows none."""
+
+import ssl
+import stat
+import subprocess
+
+import nats
+import pytest
+
+from deskstream.cli.doctor.finding import Level
+from deskstream.cli.doctor.privileges import broker_privileges, compared
+from deskstream.messaging.permissions import OPERATOR, inbox_prefix, of_service
+from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.processes import environment, free_port
+from deskstream.runtime.launch import running
+from deskstream.runtime.privileges.credentials import Credentials
+from deskstream.runtime.reach import reach_of
+from deskstream.runtime.schemas import installed_services
+from deskstream.runtime.settings import RuntimeSettings
+from deskstream.testkit.desk import desk
+from deskstream.testkit.eventually import eventually
+from deskstream.testkit.sample.services import COUNTING, SUMMING
+
+USERS = {*installed_services(), OPERATOR}
+
+
+def secrets_in(folder):
+    return {path.name: path.read_text().strip() for path in folder.glob("credentials/*.[sp]*")}
+
+
+def test_each_service_gets_a_seed_and_a_password_that_only_the_owner_reads(nowhere, tmp_path):
+    said = nowhere.now("provision", "--permissions", "--out", tmp_path / "made")
+    assert said.code == 0, said.err
+    made = secrets_in(tmp_path / "made")
+    assert set(made) == {f"{user}.{kind}" for user in USERS for kind in ("seed", "password")}
+    assert len(set(made.values())) == len(made)
+    for path in (tmp_path / "made" / "credentials").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (tmp_path / "made" / ".gitignore").read_text() == "*\n"
+
+
+def test_nothing_secret_is_shown_or_written_into_a_configuration(nowhere, tmp_path):
+    said = nowhere.now("provision", "--permissions", "--out", tmp_path / "made", "--host", "nats")
+    shown = [said.out, said.err, nowhere.now("provision", "--permissions", "--out", tmp_path / "made", "--json").out]
+    shown += [path.read_text() for path in (tmp_path / "made").glob("*/*.conf")]
+    shown.append((tmp_path / "made" / "postgres" / "roles.sql").read_text())
+    for secret in secrets_in(tmp_path / "made").values():
+        assert not [text for text in shown if secret in text]
+
+
+def test_repeated_it_keeps_every_secret_and_changes_nothing(nowhere, tmp_path):
+    command = ("provision", "--permissions", "--out", tmp_path / "made", "--host", "nats.example.org", "--json")
+    first = nowhere.now(*command).json
+    before = {path: path.read_bytes() for path in (tmp_path / "made").glob("*/*")}
+    again = nowhere.now(*command).json
+    assert first["made"]
+    assert (again["made"], again["written"], again["unused"]) == ([], [], [])
+    assert {path: path.read_bytes() for path in (tmp_path / "made").glob("*/*")} == before
+
+
+def test_an_adapter_in_another_language_gets_a_seed_and_no_role(nowhere, tmp_path):
+    nowhere.environment["DESKSTREAM_EXTRA_CHANNELS"] = "pager"
+    nowhere.now("provision", "--permissions", "--out", tmp_path)
+    assert (tmp_path / "credentials" / "channel_pager.seed").exists()
+    assert not (tmp_path / "credentials" / "channel_pager.password").exists()
+    assert '"inbound.pager.>"' in (tmp_path / "nats" / "nats.conf").read_text()
+    del nowhere.environment["DESKSTREAM_EXTRA_CHANNELS"]
+    later = nowhere.now("provision", "--permissions", "--out", tmp_path, "--json").json
+    assert later["unused"] == ["credentials/channel_pager.seed"]
+    assert "pager" not in (tmp_path / "nats" / "nats.conf").read_text()
+
+
+def test_checking_changes_nothing_and_tells_what_differs(nowhere, tmp_path):
+    check = ("provision", "--permissions", "--check", "--out", tmp_path / "made")
+    assert nowhere.now(*check).code == 1
+    assert not (tmp_path / "made").exists()
+    nowhere.now("provision", "--permissions", "--out", tmp_path / "made")
+    assert nowhere.now(*check).code == 0
+    configuration = tmp_path / "made" / "nats" / "nats.conf"
+    configuration.write_text(configuration.read_text().replace('"events.sla.>"', '"events.>"'))
+    told = nowhere.now(*check, "--json")
+    assert (told.code, told.json["differing"]) == (1, ["nats/nats.conf"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        pytest.param(("--host", "na ts"), 2, "is no name of a host", id="a host with a blank"),
+        pytest.param(("--host", "-"), 2, "is no name of a host", id="a host that is a dash"),
+        pytest.param(("--at", "etc/nats"), 2, "must be a whole path", id="a path from nowhere"),
+        pytest.param(("--out", "/dev/null/made"), 1, "cannot be written", id="a folder that cannot be"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(nowhere, arguments, code, sentence):
+    said = nowhere.now("provision", "--permissions", *arguments)
+    assert said.code == code
+    assert sentence in said.err
+
+
+@pytest.mark.parametrize("content", ["", "SUNOTASEED", "SU" + "A" * 56, "\x00\xff" * 30])
+def test_a_damaged_seed_is_named_and_not_shown(nowhere, tmp_path, content):
+    nowhere.now("provision", "--permissions", "--out", tmp_path)
+    (tmp_path / "credentials" / "crm.seed").write_text(content)
+    said = nowhere.now("provision", "--permissions", "--out", tmp_path)
+    assert said.code == 1
+    assert "crm.seed holds no seed" in said.err
+    assert not content.strip("\x00\xff") or content not in said.err
+
+
+@pytest.fixture
+def production(nowhere, tmp_path):
+    """A nats-server on the very configuration that is written for production; the command line moves its ports."""
+    folder, port = tmp_path / "made", free_port()
+    made = nowhere.now(
+        "provision", "--permissions", "--out", folder, "--host", "localhost", "--store", f"{tmp_path}/store"
+    )
+    assert made.code == 0, made.err
+    moved = ["-a", "127.0.0.1", "-p", str(port), "-m", str(free_port())]
+    server = subprocess.Popen(
+        [Home(tmp_path, user=None).nats_server, "-c", folder / "nats" / "nats.conf", *moved],
+        env=environment(), stdout=subprocess.DEVNULL, stderr=(tmp_path / "log").open("wb"),
+    )  # fmt: skip
+    yield RuntimeSettings(nats_url=f"tls://localhost:{port}", credentials=folder / "credentials")
+    server.terminate()
+    server.wait(10)
+
+
+async def provisioned(deskstream):
+    return (await deskstream("provision")).code == 0
+
+
+@pytest.mark.slow
+async def test_p14_what_is_written_for_production_runs_with_tls_and_keys(production, nowhere, database):
+    nowhere.environment |= {
+        "DESKSTREAM_NATS_URL": production.nats_url, "DESKSTREAM_CREDENTIALS": str(production.credentials)
+    }  # fmt: skip
+    await eventually(lambda: provisioned(nowhere), within=10, what="the server")
+    settings = RuntimeSettings(
+        nats_url=production.nats_url,
+        credentials=production.credentials,
+        postgres_url=database,
+        postgres_password_file=password_of(database, production.credentials),
+    )
+    async with running([installed_services()["crm"]], settings) as services:
+        await eventually(lambda: is_ready(services["crm"]), within=10)
+    client = await connected(production, OPERATOR)
+    assert (await client.jsm().account_info()).limits.max_storage == -1
+    assert client.max_payload == 128 * 1024
+    await client.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "without",
+    [pytest.param("certificate", id="without a certificate"), pytest.param("seed", id="without a seed"),
+     pytest.param("authority", id="trusting another authority")],
+)  # fmt: skip
+async def test_p14_production_lets_nobody_in(production, nowhere, without):
+    await eventually(lambda: lets_in(production), within=10)
+    with pytest.raises((nats.errors.Error, OSError)):
+        await connected(production, OPERATOR, without=without)
+
+
+async def lets_in(settings):
+    try:
+        await (await connected(settings, OPERATOR)).close()
+    except OSError as error:
+        raise AssertionError(str(error)) from None
+    return True
+
+
+async def connected(settings, user, without=""):
+    reach = reach_of(settings, user)
+    if without == "certificate":
+        context = ssl.create_default_context(cafile=Credentials(settings.credentials).authority_file)
+    elif without == "authority":
+        context = ssl.create_default_context()
+    else:
+        context = reach.tls
+    return await nats.connect(
+        reach.servers, nkeys_seed_str=None if without == "seed" else reach.seed, tls=context, allow_reconnect=False,
+        connect_timeout=2, inbox_prefix=inbox_prefix(user), error_cb=_quietly,
+    )  # fmt: skip
+
+
+async def _quietly(error):
+    return None
+
+
+def password_of(database, folder):
+    path = folder / "superuser"
+    path.write_text(database.split("://")[1].split("@")[0].split(":")[1])
+    return path
+
+
+async def is_ready(service):
+    problem = await service.problem()
+    assert problem is None, problem
+    return True
+
+
+def test_o5_what_a_user_lacks_and_has_too_much_is_told():
+    sla = of_service(installed_services()["sla"])
+    allowed = {
+        "publish": {"allow": [*sla.publish, "events.>"]},
+        "subscribe": {"allow": [*sla.subscribe]},
+        "responses": {"max": 1},
+    }
+    told = compared(sla, allowed)
+    assert told is not None
+    assert told.sentence == "sla may publish events.>, which it does not declare."
+    allowed["publish"]["allow"] = [subject for subject in sla.publish if subject != "events.sla.>"]
+    told = compared(sla, allowed)
+    assert told is not None
+    assert told.sentence == "sla may not publish events.sla.>."
+    assert "deskstream provision --permissions" in told.mend
+
+
+async def test_o5_permissions_of_an_older_release_are_found_at_the_broker(database, nats_url):
+    async with desk([COUNTING], database, nats_url):
+        settings = RuntimeSettings(nats_url=nats_url, postgres_url=database)
+        client = await nats.connect(nats_url, nkeys_seed_str=reach_of(settings).seed)
+        assert [one.level for one in await broker_privileges(client, settings, [COUNTING])] == [Level.FINE]
+        found = await broker_privileges(client, settings, [COUNTING, SUMMING])
+        await client.close()
+    assert [one.level for one in found] == [Level.WRONG]
+    assert "summing" in found[0].sentence
