@@ -114,7 +114,7 @@ class CommandDesk:
     async def _read(self, asked: ReadJournal) -> str:
         async with self._pool.acquire() as connection:
             page = await journal.read_page(connection, asked)
-        return Answered(ok=True, result=page.model_dump()).model_dump_json()
+        return f'{{"ok":true,"result":{page}}}'
 
     async def _heads(self, asked: ReadHeads) -> str:
         async with self._pool.acquire() as connection:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
+from time import monotonic
 from typing import Any, Final
 
 import asyncpg
@@ -30,9 +31,13 @@ BEGINNING: Final = "beginning"
 NOW: Final = "now"
 LOOK_EVERY_S: Final = 15.0
 AGAIN_S: Final = 0.5
+TELL_EVERY_S: Final = 60.0
+HISTORY: Final = 10**12
 ANSWER_WITHIN_S: Final = 5.0
 
-_PLACE: Final = "SELECT since, whole, durable FROM lanes_heard WHERE lane = $1"
+_PLACE: Final = "SELECT whole, durable, heard_to FROM lanes_heard WHERE lane = $1"
+
+_HEARD_TO: Final = "UPDATE lanes_heard SET heard_to = $2 WHERE lane = $1 AND heard_to <> $2"
 
 log = structlog.get_logger()
 
@@ -51,7 +56,8 @@ class Place:
     """How far a durable is, as the broker says. `created` tells it from an earlier one of its name."""
 
     created: str
-    read_to: int
+    heard_to: int
+    """All before and at this position of the stream is acknowledged, or dropped."""
 
 
 class Hearing:
@@ -107,9 +113,9 @@ class Hearing:
         self._looked_again.set()
 
     def behind(self) -> int | None:
-        """How many events are on their way; None while that is not known, as before a history is read."""
+        """How many events are on their way; None while that is not known. A history that is read is very many."""
         if not self._declaration.exclusive and len(self._pullers) < len(self._declaration.hears):
-            return None
+            return HISTORY - self._take_up.read
         backlogs = [puller.backlog for puller in self._pullers.values()]
         if any(backlog is None for backlog in backlogs):
             return None
@@ -135,7 +141,7 @@ class Hearing:
         stream = await stream_info(self._client(), stream_of(lane), service=self._declaration.name)
         durable = await self._place(lane)
         known = await self._pool.fetchrow(_PLACE, lane)
-        if durable is None:
+        if not durable.created:
             return Plan.NOTHING
         if known is None:
             since = self._declaration.since.get(lane)
@@ -144,46 +150,49 @@ class Hearing:
             return Plan.READ_ALL if since == BEGINNING or stream.state.first_seq > 1 else Plan.CATCH_UP
         if not known["whole"]:
             return Plan.READ_ALL
-        dropped = stream.state.first_seq > durable.read_to + 1
-        return Plan.CATCH_UP if dropped or known["durable"] != durable.created else Plan.NOTHING
+        if known["durable"] != durable.created or stream.state.first_seq > known["heard_to"] + 1:
+            return Plan.CATCH_UP
+        await self._pool.execute(_HEARD_TO, lane, durable.heard_to)
+        return Plan.NOTHING
 
-    async def _place(self, lane: str) -> Place | None:
-        """None when there is no such durable."""
+    async def _place(self, lane: str) -> Place:
+        """`created` is empty when there is no such durable."""
         subject = f"$JS.API.CONSUMER.INFO.{stream_of(lane)}.{self._declaration.name}"
         about: dict[str, Any] = json.loads((await self._client().request(subject, b"", timeout=ANSWER_WITHIN_S)).data)
         if "created" not in about:
-            return None
+            return Place("", 0)
         return Place(about["created"], about["ack_floor"]["stream_seq"])
 
     async def _begin_now(self, lane: str) -> None:
-        await self._take_up.begin_now(lane, await self._created(lane))
+        place = await self._place(lane)
+        await self._take_up.begin_now(lane, place.created)
         await self._pull(lane)
 
     async def _read_all(self, lane: str) -> None:
-        await self._take_up.read_all(lane, await self._created(lane))
+        place = await self._place(lane)
+        await self._take_up.read_all(lane, place.created)
+        await self._pool.execute(_HEARD_TO, lane, place.heard_to)
         await self._pull(lane)
 
     async def _catch_up(self, lane: str) -> None:
-        created = await self._created(lane)
+        place = await self._place(lane)
         # What the stream has it brings faster.
         while (behind := self.behind()) is None or behind > BACKLOG:  # noqa: ASYNC110 - it looks at counters
             await asyncio.sleep(AGAIN_S)
-        await self._take_up.catch_up(lane, created)
-
-    async def _created(self, lane: str) -> str:
-        place = await self._place(lane)
-        return place.created if place else ""
+        await self._take_up.catch_up(lane, place.created)
+        await self._pool.execute(_HEARD_TO, lane, place.heard_to)
 
     async def _patiently(self, lane: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         """The owner of a lane may only just be starting."""
+        told = -TELL_EVERY_S
         while True:
             try:
                 await work(lane)
                 return
             except (TimeoutError, NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning(
-                    "lane_not_taken_up_yet", service=self._declaration.name, lane=lane, reason=str(error) or repr(error)
-                )
+                if monotonic() - told > TELL_EVERY_S:
+                    told, reason = monotonic(), str(error) or repr(error)
+                    log.warning("lane_not_taken_up_yet", service=self._declaration.name, lane=lane, reason=reason)
                 await asyncio.sleep(AGAIN_S)
 
     async def _watch(self) -> None:

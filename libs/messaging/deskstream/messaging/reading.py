@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
+from deskstream.contracts.journal import JournalPage, JournalRow, ReadHeads, ReadJournal
 from deskstream.messaging.item import Item, Source
 from deskstream.messaging.runner import MAX_BATCH, Runner
 
@@ -17,7 +17,6 @@ ReadPage = Callable[[str, ReadJournal], Awaitable[JournalPage]]
 """(lane, what) -> page; asks the lane's owner."""
 ReadHeadsOf = Callable[[str, ReadHeads], Awaitable[dict[str, int]]]
 
-PAGE_ROWS: Final = 1000
 KEYS_AT_ONCE: Final = 20
 SETTLE_S: Final = 0.5
 """Until a batch that the database would not take is tried again."""
@@ -97,6 +96,8 @@ class TakeUp:
         self._pool = pool
         self._read_page = read_page
         self._read_heads = read_heads
+        self.read = 0
+        """Events read since the start: who waits for a history sees that it comes nearer."""
 
     async def begin_now(self, lane: str, durable: str) -> int:
         """Starts behind the last event of every key: history is not for this reader. Returns the number of keys."""
@@ -114,23 +115,22 @@ class TakeUp:
 
         What is written meanwhile comes by the stream, where a durable waits since before.
         """
-        after, count = await self._pool.fetchval(_WAS_READ_TO, lane) or 0, 0
-        page = await self._page(lane, after)
+        page = await self._rows(lane, await self._pool.fetchval(_WAS_READ_TO, lane) or 0)
         while page.rows:
-            following = asyncio.create_task(self._page(lane, page.last))
+            following = asyncio.create_task(self._rows(lane, page.last))
             try:
                 await self._apply(list(items_of(lane, page)))
                 await self._pool.execute(_READ_TO, lane, page.last)
             except BaseException:
                 following.cancel()
                 raise
-            told, count = count // TELL_EVERY, count + len(page.rows)
-            if count // TELL_EVERY > told:
-                log.info("reading_history", lane=lane, events=count)
+            told, self.read = self.read // TELL_EVERY, self.read + len(page.rows)
+            if self.read // TELL_EVERY > told:
+                log.info("reading_history", lane=lane, events=self.read)
             page = await following
         await self._pool.execute(_HEAR, lane, "beginning", durable)
-        log.info("lane_taken_up", lane=lane, events=count)
-        return count
+        log.info("lane_taken_up", lane=lane, events=self.read)
+        return self.read
 
     async def catch_up(self, lane: str, durable: str) -> int:
         """Asks the owner for the last number of every key, and reads what this reader lacks. Returns how many keys."""
@@ -156,8 +156,17 @@ class TakeUp:
             await self._apply(items)
             beyond = items[-1].sequence
 
-    async def _page(self, lane: str, after: int) -> JournalPage:
-        return await self._read_page(lane, ReadJournal(lane=lane, after=after, limit=PAGE_ROWS))
+    async def _rows(self, lane: str, after: int) -> JournalPage:
+        """The next rows, as many as make a full batch; one message of the broker does not hold that many."""
+        rows, limit = list[JournalRow](), MAX_BATCH
+        while len(rows) < MAX_BATCH:
+            page = await self._read_page(lane, ReadJournal(lane=lane, after=after, limit=limit))
+            if not page.rows:
+                break
+            rows += page.rows
+            # What does not fit is read in vain.
+            after, limit = page.last, min(len(page.rows) + len(page.rows) // 8 + 1, MAX_BATCH)
+        return JournalPage(rows=tuple(rows), last=after)
 
     async def _apply(self, items: Sequence[Item]) -> None:
         """Nobody delivers these again, so this comes back only when each was applied or waits in the table."""

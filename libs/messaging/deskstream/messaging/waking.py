@@ -42,8 +42,11 @@ class Waker:
         pool: "asyncpg.Pool[asyncpg.Record]",
         clock_offset: timedelta,
         behind: Callable[[], int | None],
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """`behind` is how many events are still to be heard; None while nobody knows."""
+        self._patience_s = patience_s
         self._runner = runner
         self._behind = behind
         self._least: int | None = None
@@ -102,4 +105,4 @@ class Waker:
         behind = UNKNOWN if behind is None else behind
         if self._least is None or behind < self._least:
             self._least, self._shrank_at = behind, monotonic()
-        return monotonic() - self._shrank_at < PATIENCE_S
+        return monotonic() - self._shrank_at < self._patience_s

@@ -7,10 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from deskstream.cli import output
+from deskstream.cli.bench import backlog
 from deskstream.cli.bench.pipeline import Plan, Progress, bench_pipeline
 from deskstream.cli.bench.replicas import bench_replicas
 from deskstream.cli.bench.starting import bench_start
 from deskstream.cli.execution import carry_out
+from deskstream.cli.problem import misused
+from deskstream.contracts.conversation import LANE
+from deskstream.runtime.schemas import installed_services
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the machine gives and what the system makes of it.")
 
@@ -35,6 +39,16 @@ START_BOUNDS: Bounds = (
     ("memory_mb", "MB at rest, every service in one process", "≤ 180"),
     ("largest_service_mb", "MB at rest, the largest service in a process of its own", "≤ 80"),
 )
+
+BACKLOG_BOUNDS: Bounds = (
+    ("events_per_s", "events a second, applied by one process", "≥ 5,000"),
+    ("events", "events in all", ""),
+    ("read_again", "events given to it once more after it was started anew", "≤ a page"),
+    ("memory_mb", "MB, its process at most", ""),
+)
+
+Events = Annotated[int, typer.Option(min=5000, max=10_000_000, help="How many events the lane has.")]
+Reader = Annotated[str, typer.Option(help="Which service reads: one that hears conversations.")]
 
 REPLICA_BOUNDS: Bounds = (
     ("one_per_s", "mails a second, one of every service", ""),
@@ -75,6 +89,39 @@ def replicas(
 ) -> None:
     """Measure the whole path with one and with two of every service."""
     _answer(carry_out(bench_replicas(seconds, _progress(as_json=as_json))), REPLICA_BOUNDS, as_json=as_json)
+
+
+@app.command()
+def bootstrap(
+    events: Events = 1_000_000,
+    reader: Reader = "sla",
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure how fast a new reader takes up a lane from the journal, killed with -9 on the way.
+
+    The stream has forgotten everything. `read_again` are events that the second process was given although the first
+    had applied them.
+    """
+    plan = backlog.Plan(events, _hearing(reader))
+    _answer(carry_out(backlog.bench_bootstrap(plan, _progress(as_json=as_json))), BACKLOG_BOUNDS, as_json=as_json)
+
+
+@app.command()
+def drain(
+    events: Events = 1_000_000,
+    reader: Reader = "sla",
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure how fast a reader that was away works off its stream, everybody else being stopped."""
+    plan = backlog.Plan(events, _hearing(reader))
+    _answer(carry_out(backlog.bench_drain(plan, _progress(as_json=as_json))), BACKLOG_BOUNDS, as_json=as_json)
+
+
+def _hearing(reader: str) -> str:
+    known = sorted(name for name, one in installed_services().items() if LANE in one.hears)
+    if reader not in known:
+        raise misused(f"{reader} does not hear {LANE}. These do: {', '.join(known)}.")
+    return reader
 
 
 def _progress(*, as_json: bool) -> Progress:

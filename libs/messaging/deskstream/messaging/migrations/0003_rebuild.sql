@@ -31,7 +31,9 @@ CREATE TABLE recovered (
     PRIMARY KEY (causation, journal_id)
 );
 
--- How far the history of a lane is read, and which durable it was that heard the rest.
+-- How far the history of a lane is read, which durable it is that hears the rest, and up to where of the stream it had
+-- heard all: the broker moves a durable past what it drops, so it cannot tell.
 ALTER TABLE lanes_heard ADD COLUMN read_to bigint NOT NULL DEFAULT 0;
 ALTER TABLE lanes_heard ADD COLUMN whole boolean NOT NULL DEFAULT true;
 ALTER TABLE lanes_heard ADD COLUMN durable text NOT NULL DEFAULT '';
+ALTER TABLE lanes_heard ADD COLUMN heard_to bigint NOT NULL DEFAULT 0;
