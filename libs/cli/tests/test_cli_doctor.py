@@ -46,7 +46,7 @@ async def test_o5_a_desk_that_is_well(place, database, nats_url):
         checked = {f.check for f in found}
         assert checked >= {
             "NATS", "publishing", "NATS storage", "streams", "lag", "services", "PostgreSQL", "clock", "migrations",
-            "connections", "accounts",
+            "connections", "tally",
         }  # fmt: skip
 
 

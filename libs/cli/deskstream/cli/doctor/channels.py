@@ -1,4 +1,4 @@
-"""The account of each channel: what ingest says became of it, against what lies in the stream."""
+"""The tally of each channel: what ingest says became of it, against what lies in the stream."""
 
 import asyncio
 import time
@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Final
 
 from deskstream.cli.asking import Client
-from deskstream.cli.doctor.account import CHECK, Account, Books
 from deskstream.cli.doctor.finding import Finding, wrong
+from deskstream.cli.doctor.tally import CHECK, Tally, TallySheet
 from deskstream.contracts import subjects
 from deskstream.contracts.ingest import ChannelCounts, CountInbound, InboundCounts
 from deskstream.messaging import commands
@@ -19,7 +19,7 @@ PATIENCE_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.5
 
 
-async def books_of_channels(client: Client) -> Books:
+async def sheet_of_channels(client: Client) -> TallySheet:
     """Looks until everything that the stream holds was taken in, or nothing moves.
 
     Raises TimeoutError when ingest does not answer, a NATS error when its stream or durable is missing.
@@ -29,10 +29,10 @@ async def books_of_channels(client: Client) -> Books:
     while lacking and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_EVERY_S)
         counts, lacking = await _look(client)
-    accounts = [_account(name, counted, lacking[name]) for name, counted in sorted(counts.items())]
+    tallies = [_tally(name, counted, lacking[name]) for name, counted in sorted(counts.items())]
     if lacking and not await _pending(client):
-        return Books(accounts, [_not_taken_in(name, number) for name, number in lacking.items()])
-    return Books(accounts)
+        return TallySheet(tallies, [_not_taken_in(name, number) for name, number in lacking.items()])
+    return TallySheet(tallies)
 
 
 async def _look(client: Client) -> tuple[dict[str, ChannelCounts], Counter[str]]:
@@ -66,8 +66,8 @@ async def _pending(client: Client) -> int:
     return (about.num_pending or 0) + (about.num_ack_pending or 0)
 
 
-def _account(channel: str, counted: ChannelCounts, lacking: int) -> Account:
-    return Account(
+def _tally(channel: str, counted: ChannelCounts, lacking: int) -> Tally:
+    return Tally(
         INGEST, channel or "(no channel)", received=counted.received + lacking, applied=counted.applied,
         duplicate=counted.duplicate, rejected=counted.rejected + counted.dropped, dead=counted.dead,
         waiting=counted.waiting, underway=lacking,

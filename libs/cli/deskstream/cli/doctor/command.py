@@ -8,9 +8,9 @@ import typer
 from rich.text import Text
 
 from deskstream.cli import output, services
-from deskstream.cli.doctor.account import Account
 from deskstream.cli.doctor.examining import Report, examine
 from deskstream.cli.doctor.finding import Finding, Level
+from deskstream.cli.doctor.tally import Tally
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import find_place
 from deskstream.cli.problem import WRONG
@@ -48,9 +48,9 @@ def command(as_json: output.AsJson = False) -> None:
 
 def _tell(report: Report) -> None:
     output.table(["", "", ""], [_row(finding) for finding in report.findings])
-    if report.accounts:
+    if report.tallies:
         output.line("")
-        output.table([*_COLUMNS], [_of(account) for account in report.accounts])
+        output.table([*_COLUMNS], [_of(tally) for tally in report.tallies])
     counts = Counter(finding.level for finding in report.findings)
     if not (counts[Level.WRONG] or counts[Level.WARNING]):
         output.line(Text("\nAll is fine.", style="bold green"))
@@ -59,9 +59,9 @@ def _tell(report: Report) -> None:
     output.line(Text(f"\n{things} to mend, {warnings}.", style="bold"))
 
 
-def _of(account: Account) -> list[str | Text]:
-    numbers = [getattr(account, column) for column in _COLUMNS[2:]]
-    return [account.reader, account.source, *("–" if number is None else f"{number:,}" for number in numbers)]
+def _of(tally: Tally) -> list[str | Text]:
+    numbers = [getattr(tally, column) for column in _COLUMNS[2:]]
+    return [tally.reader, tally.source, *("–" if number is None else f"{number:,}" for number in numbers)]
 
 
 def _row(finding: Finding) -> list[str | Text]:

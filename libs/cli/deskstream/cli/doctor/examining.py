@@ -13,11 +13,10 @@ from nats.errors import Error as NatsError
 from deskstream.cli.asking import Client, connected
 from deskstream.cli.database import database
 from deskstream.cli.doctor import broker, privileges
-from deskstream.cli.doctor.account import Account, Books, balanced
-from deskstream.cli.doctor.channels import INGEST, books_of_channels
+from deskstream.cli.doctor.channels import INGEST, sheet_of_channels
 from deskstream.cli.doctor.finding import Finding, wrong
 from deskstream.cli.doctor.probing import Clock, probe
-from deskstream.cli.doctor.readers import books_of_readers
+from deskstream.cli.doctor.readers import sheet_of_readers
 from deskstream.cli.doctor.store import examine_store
 from deskstream.cli.doctor.surroundings import (
     Healths,
@@ -26,6 +25,7 @@ from deskstream.cli.doctor.surroundings import (
     examine_machine,
     judge_services,
 )
+from deskstream.cli.doctor.tally import Tally, TallySheet, balanced
 from deskstream.cli.place import Place, without_password
 from deskstream.cli.problem import Problem
 from deskstream.messaging import Declaration
@@ -47,7 +47,7 @@ class Report:
     """Findings in the order in which things depend on each other; and what became of every message."""
 
     findings: list[Finding]
-    accounts: list[Account] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
 
 
 def _now() -> datetime:
@@ -64,13 +64,13 @@ async def examine(place: Place, declarations: Sequence[Declaration], clock: Cloc
         _guarded("PostgreSQL", lambda: _with_store(settings, declarations, clock), postgres),
         _guarded("doors", lambda: examine_doors(place), "Look at the addresses."),
     )
-    books = await _books(settings, declarations, healths) if not _unreachable(found) else Books()
-    findings = [*examine_machine(place), *(finding for group in found for finding in group), *books.findings]
-    return Report(findings, books.accounts)
+    sheet = await _sheet(settings, declarations, healths) if not _unreachable(found) else TallySheet()
+    findings = [*examine_machine(place), *(finding for group in found for finding in group), *sheet.findings]
+    return Report(findings, sheet.tallies)
 
 
 def _unreachable(found: Sequence[list[Finding]]) -> bool:
-    """Whether a server is away; then no account can be drawn up, and that is said already."""
+    """Whether a server is away; then no tally can be drawn up, and that is said already."""
     return any(finding.check in ("NATS", "PostgreSQL") and finding.mend for group in found for finding in group)
 
 
@@ -119,18 +119,18 @@ async def _with_store(settings: RuntimeSettings, declarations: Sequence[Declarat
         return await examine_store(connection, declarations, clock)
 
 
-async def _books(settings: RuntimeSettings, declarations: Sequence[Declaration], healths: Healths) -> Books:
-    """Both books; what cannot be drawn up is a finding already: of a service, a stream or a permission."""
+async def _sheet(settings: RuntimeSettings, declarations: Sequence[Declaration], healths: Healths) -> TallySheet:
+    """Both tallies; what cannot be drawn up is a finding already: of a service, a stream or a permission."""
     try:
         async with connected(reach_of(settings), denied=[]) as client, database(settings.postgres_dsn) as connection:
-            books = [await books_of_readers(client, connection, declarations, healths)]
+            sheets = [await sheet_of_readers(client, connection, declarations, healths)]
             if INGEST in healths:
-                books.insert(0, await books_of_channels(client))
+                sheets.insert(0, await sheet_of_channels(client))
     except (Problem, *_UNWELL):
-        return Books()
-    accounts = [account for one in books for account in one.accounts]
-    findings = [finding for one in books for finding in one.findings]
-    return Books(accounts, findings or [balanced(accounts)])
+        return TallySheet()
+    tallies = [tally for sheet in sheets for tally in sheet.tallies]
+    findings = [finding for sheet in sheets for finding in sheet.findings]
+    return TallySheet(tallies, findings or [balanced(tallies)])
 
 
 async def _guarded(

@@ -1,4 +1,4 @@
-"""The account of each reader and lane, from the records alone: nothing is counted for it while messages are handled.
+"""The tally of each reader and lane, from the records alone: nothing is counted for it while messages are handled.
 
 Sequences have no gaps. So the sum of a writer's last ones is how much it ever said, and the sum of a reader's is how
 much it passed; both are read as of one moment.
@@ -14,8 +14,8 @@ from nats.js.errors import NotFoundError
 
 from deskstream.cli.asking import Client
 from deskstream.cli.database import Connection, schemas_made
-from deskstream.cli.doctor.account import CHECK, Account, Books
 from deskstream.cli.doctor.finding import Finding, wrong
+from deskstream.cli.doctor.tally import CHECK, Tally, TallySheet
 from deskstream.contracts import subjects
 from deskstream.contracts.health import HealthRead
 from deskstream.messaging import Declaration
@@ -60,37 +60,37 @@ _OWED: Final = "SELECT count(*) FROM unpublished"
 _SEARCH: Final = "SELECT set_config('search_path', $1, true)"
 
 
-async def books_of_readers(
+async def sheet_of_readers(
     client: Client, connection: Connection, declarations: Sequence[Declaration], healths: Mapping[str, HealthRead]
-) -> Books:
+) -> TallySheet:
     """Looks until everything adds up, or what does not moves no more."""
     deadline = time.monotonic() + PATIENCE_S
-    first = now = await _accounts(connection, declarations)
+    first = now = await _tallies(connection, declarations)
     while any(one.underway for one in now) and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_EVERY_S)
-        now = await _accounts(connection, declarations)
+        now = await _tallies(connection, declarations)
     findings = [
-        _missing(account)
-        for before, account in zip(first, now, strict=True)
-        if account.underway
-        and replace(account, received=before.received, underway=before.underway) == before
-        and await _nothing_comes(client, connection, account)
+        _missing(tally)
+        for before, tally in zip(first, now, strict=True)
+        if tally.underway
+        and replace(tally, received=before.received, underway=before.underway) == before
+        and await _nothing_comes(client, connection, tally)
     ]
-    return Books([replace(account, repeated=_repeated(account, healths)) for account in now], findings)
+    return TallySheet([replace(tally, repeated=_repeated(tally, healths)) for tally in now], findings)
 
 
-async def _accounts(connection: Connection, declarations: Sequence[Declaration]) -> list[Account]:
+async def _tallies(connection: Connection, declarations: Sequence[Declaration]) -> list[Tally]:
     made = set(await schemas_made(connection, [declaration.name for declaration in declarations]))
     present = [declaration for declaration in declarations if declaration.name in made]
-    said, accounts = dict[str, int](), list[Account]()
+    said, tallies = dict[str, int](), list[Tally]()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for declaration in present:
             said |= {row["lane"]: row["said"] for row in await _rows(connection, declaration.name, _SAID)}
         for declaration in present:
             read = {row["lane"]: row for row in await _rows(connection, declaration.name, _READ)}
             lanes = [lane for lane in declaration.hears if lane != subjects.INBOUND]
-            accounts += [_account(declaration.name, lane, said.get(lane, 0), read.get(lane)) for lane in lanes]
-    return accounts
+            tallies += [_tally(declaration.name, lane, said.get(lane, 0), read.get(lane)) for lane in lanes]
+    return tallies
 
 
 async def _rows(connection: Connection, schema: str, query: str) -> Sequence[Any]:
@@ -99,36 +99,36 @@ async def _rows(connection: Connection, schema: str, query: str) -> Sequence[Any
     return await connection.fetch(query) if there else []
 
 
-def _account(reader: str, lane: str, said: int, read: Any) -> Account:
+def _tally(reader: str, lane: str, said: int, read: Any) -> Tally:
     passed, waiting, dead, dropped = (read[name] if read else 0 for name in ("passed", "waiting", "dead", "dropped"))
-    return Account(
+    return Tally(
         reader, lane, received=said, applied=passed - dropped, duplicate=0, rejected=dropped, dead=dead,
         waiting=waiting, underway=said - passed - dead - waiting,
     )  # fmt: skip
 
 
-async def _nothing_comes(client: Client, connection: Connection, account: Account) -> bool:
+async def _nothing_comes(client: Client, connection: Connection, tally: Tally) -> bool:
     """Whether the broker has nothing more for the reader, and the writer owes the broker nothing."""
     try:
-        about = await client.jsm().consumer_info(stream_of(account.source), account.reader)
+        about = await client.jsm().consumer_info(stream_of(tally.source), tally.reader)
     except NotFoundError:
         return False
     if about.num_pending or about.num_ack_pending:
         return False
     async with connection.transaction(readonly=True):
-        await connection.execute(_SEARCH, subjects.owner_of(account.source))
+        await connection.execute(_SEARCH, subjects.owner_of(tally.source))
         return not await connection.fetchval(_OWED)
 
 
-def _missing(account: Account) -> Finding:
-    reader, lane, lacking = account.reader, account.source, account.underway
+def _missing(tally: Tally) -> Finding:
+    reader, lane, lacking = tally.reader, tally.source, tally.underway
     if lacking < 0:
         sentence = f"{reader} has passed {-lacking:,} more events of {lane} than its writer knows to have said."
         return wrong(CHECK, sentence, "That database is older than its stream: `deskstream reconcile` says how far.")
-    sentence = f"{reader} lacks {lacking:,} of {account.received:,} events of {lane}, and nothing is on its way."
+    sentence = f"{reader} lacks {lacking:,} of {tally.received:,} events of {lane}, and nothing is on its way."
     return wrong(CHECK, sentence, "`deskstream reconcile` lists what the stream lacks; `--apply` publishes it again.")
 
 
-def _repeated(account: Account, healths: Mapping[str, HealthRead]) -> int | None:
-    health = healths.get(account.reader)
-    return health.handled.get(account.source, {}).get(Fate.DUPLICATE, 0) if health else None
+def _repeated(tally: Tally, healths: Mapping[str, HealthRead]) -> int | None:
+    health = healths.get(tally.reader)
+    return health.handled.get(tally.source, {}).get(Fate.DUPLICATE, 0) if health else None

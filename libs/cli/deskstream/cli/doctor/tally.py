@@ -6,11 +6,11 @@ from typing import Final
 
 from deskstream.cli.doctor.finding import Finding, fine
 
-CHECK: Final = "accounts"
+CHECK: Final = "tally"
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Tally:
     """`received` = `applied` + `duplicate` + `rejected` + `dead` + `waiting` + `underway`."""
 
     reader: str
@@ -31,19 +31,19 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """All accounts, and what is wrong with them."""
+class TallySheet:
+    """All tallies, and what is wrong with them."""
 
-    accounts: list[Account] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
-def balanced(accounts: Sequence[Account]) -> Finding:
+def balanced(tallies: Sequence[Tally]) -> Finding:
     """All is fine, in numbers."""
-    received = sum(account.received for account in accounts if "." not in account.source)
-    waiting = sum(account.waiting + account.underway for account in accounts)
+    received = sum(tally.received for tally in tallies if "." not in tally.source)
+    waiting = sum(tally.waiting + tally.underway for tally in tallies)
     return fine(
         CHECK,
-        f"Every message is accounted for: {received:,} received by channels, {len(accounts)} accounts add up, "
+        f"Every message is accounted for: {received:,} received by channels, {len(tallies)} tallies add up, "
         f"{waiting:,} on their way or waiting.",
     )

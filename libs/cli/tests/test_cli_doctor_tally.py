@@ -6,9 +6,9 @@ import asyncpg
 import nats
 import pytest
 
-from deskstream.cli.doctor.account import Account
 from deskstream.cli.doctor.examining import examine
 from deskstream.cli.doctor.finding import Level
+from deskstream.cli.doctor.tally import Tally
 from deskstream.cli.place import Place
 from deskstream.runtime.schemas import installed_services
 from deskstream.runtime.settings import RuntimeSettings
@@ -32,16 +32,16 @@ def place(database, nats_url):
     return Place(settings=RuntimeSettings(nats_url=nats_url, postgres_url=database))
 
 
-def adds_up(account: Account) -> bool:
-    parts = account.applied, account.duplicate, account.rejected, account.dead, account.waiting, account.underway
-    return account.received == sum(parts)
+def adds_up(tally: Tally) -> bool:
+    parts = tally.applied, tally.duplicate, tally.rejected, tally.dead, tally.waiting, tally.underway
+    return tally.received == sum(parts)
 
 
-async def books(place, services=SERVICES):
+async def tallied(place, services=SERVICES):
     report = await examine(place, services)
-    told = {finding.sentence for finding in report.findings if finding.check == "accounts"}
-    wrong = any(f.level is Level.WRONG for f in report.findings if f.check == "accounts")
-    return report.accounts, "; ".join(told), wrong
+    told = {finding.sentence for finding in report.findings if finding.check == "tally"}
+    wrong = any(f.level is Level.WRONG for f in report.findings if f.check == "tally")
+    return report.tallies, "; ".join(told), wrong
 
 
 async def test_p7_every_event_of_a_lane_is_accounted_for_at_its_reader(place, database, nats_url):
@@ -52,13 +52,13 @@ async def test_p7_every_event_of_a_lane_is_accounted_for_at_its_reader(place, da
             await services["counting"].call(Count(counter="sick", note=note))
         pool = services["summing"].pool
         await eventually(lambda: pool.fetchval("SELECT count(*) = 3 FROM waiting"))
-        [account], _, wrong = await books(place)
-        assert account == Account("summing", LANE, 23, applied=20, duplicate=0, rejected=0, dead=0, waiting=3,
+        [tally], _, wrong = await tallied(place)
+        assert tally == Tally("summing", LANE, 23, applied=20, duplicate=0, rejected=0, dead=0, waiting=3,
                                   underway=0, repeated=0)  # fmt: skip
         await pool.execute("UPDATE waiting SET state = 'dead' WHERE state = 'failed'")
-        [account], told, wrong = await books(place)
-    assert (account.dead, account.waiting) == (1, 2)
-    assert adds_up(account)
+        [tally], told, wrong = await tallied(place)
+    assert (tally.dead, tally.waiting) == (1, 2)
+    assert adds_up(tally)
     assert not wrong
     assert "Every message is accounted for" in told
 
@@ -74,9 +74,9 @@ async def test_p7_what_was_dropped_is_no_longer_waited_for_and_still_in_the_acco
         await pool.execute(
             "INSERT INTO dropped VALUES ($1, 'sick', 1, gen_random_uuid(), '', 'anna', 'because', now())", LANE
         )
-        [account], _, _ = await books(place)
-    assert (account.received, account.applied, account.rejected) == (1, 0, 1)
-    assert adds_up(account)
+        [tally], _, _ = await tallied(place)
+    assert (tally.received, tally.applied, tally.rejected) == (1, 0, 1)
+    assert adds_up(tally)
 
 
 @pytest.mark.slow
@@ -89,9 +89,9 @@ async def test_p7_events_that_are_lost_at_the_end_of_a_key_are_missed(place, dat
     client = await nats.connect(nats_url)
     await client.jsm().purge_stream("EVENTS_COUNTING", seq=6)
     await client.close()
-    [account], told, wrong = await books(place)
+    [tally], told, wrong = await tallied(place)
     assert wrong
-    assert account.underway == 5
+    assert tally.underway == 5
     assert f"summing lacks 5 of 5 events of {LANE}, and nothing is on its way." in told
 
 
@@ -99,8 +99,8 @@ async def test_p7_a_reader_that_is_behind_is_underway_and_not_lost(place, databa
     await prepare(SERVICES, database, nats_url)
     async with desk([COUNTING], database, nats_url) as services:
         await services["counting"].call(Count(counter="a", times=5))
-        [account], told, wrong = await books(place)
-    assert (account.underway, account.repeated, wrong) == (5, None, False)
+        [tally], told, wrong = await tallied(place)
+    assert (tally.underway, tally.repeated, wrong) == (5, None, False)
     assert "5 on their way" in told
 
 
@@ -113,8 +113,8 @@ async def test_p7_every_message_of_a_channel_is_accounted_for(place, database, n
         for body in (mail, mail, "hello"):
             await client.jetstream().publish("inbound.email.support", body.encode())
         await client.jetstream().publish("inbound.phone", b"ring")
-        accounts, told, wrong = await books(place, [ingest])
-        email, none = sorted(accounts, key=lambda account: -account.received)
+        tallies, told, wrong = await tallied(place, [ingest])
+        email, none = sorted(tallies, key=lambda tally: -tally.received)
         assert (email.received, email.applied, email.duplicate, email.rejected, email.underway) == (3, 1, 1, 1, 0)
         assert (none.source, none.received, none.rejected) == ("(no channel)", 1, 1)
         assert "4 received by channels" in told
@@ -133,8 +133,8 @@ async def test_p7_messages_that_ingest_forgot_with_its_database_are_missed(place
         await client.close()
         async with asyncpg.create_pool(database, min_size=1, max_size=1) as owner:
             await owner.execute("TRUNCATE ingest.archive, ingest.counts")
-        [account], told, wrong = await books(place, [ingest])
-    assert (account.source, account.underway, wrong) == ("email", 1, True)
+        [tally], told, wrong = await tallied(place, [ingest])
+    assert (tally.source, tally.underway, wrong) == ("email", 1, True)
     assert "1 messages of email lie in the stream" in told
 
 
@@ -142,6 +142,6 @@ async def test_p7_the_command_shows_the_accounts(deskstream, database, nats_url)
     await prepare(installed_services().values(), database, nats_url)
     report = (await deskstream("doctor", "--json")).json
     assert {"reader", "source", "received", "applied", "duplicate", "rejected", "dead", "waiting"} <= set(
-        report["accounts"][0]
+        report["tallies"][0]
     )
     assert "sla            events.conversation" in (await deskstream("doctor")).out
