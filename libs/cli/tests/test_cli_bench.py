@@ -12,6 +12,7 @@ from deskstream.cli.bench.replicas import bench_replicas
 from deskstream.cli.bench.running import one_each, two_processes
 from deskstream.cli.bench.shares import shares
 from deskstream.cli.bench.starting import bench_start
+from deskstream.cli.bench.tickets import bench_tickets
 from deskstream.cli.bench.usage import Usage, usage_of
 from deskstream.cli.bench.watch import percentile
 from deskstream.contracts.inbound import InboundMessage
@@ -136,3 +137,15 @@ def test_two_of_every_service_are_measured_beside_one():
     figures = asyncio.run(bench_replicas(1.0, lambda _: None))
     assert figures["one_per_s"] > 0
     assert figures["two_to_one"] == round(figures["two_per_s"] / figures["one_per_s"], 3)
+
+
+@pytest.mark.slow
+def test_tickets_are_measured_on_real_servers():
+    figures = asyncio.run(bench_tickets(1.0, 2000, lambda _: None))
+    assert figures["commands_per_s"] > 0
+    assert figures["tickets"] >= 2000
+    assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+    assert 0 < figures["chain_ms"] <= figures["chain_p99_ms"]
+    assert 0 < figures["tracker_ms"] <= figures["tracker_p99_ms"]
+    assert figures["handlings_per_command"] > 1
+    assert figures["ratio_to_raw"] > 0

@@ -11,6 +11,7 @@ from deskstream.cli.bench import backlog
 from deskstream.cli.bench.pipeline import Plan, Progress, bench_pipeline
 from deskstream.cli.bench.replicas import bench_replicas
 from deskstream.cli.bench.starting import bench_start
+from deskstream.cli.bench.tickets import bench_tickets
 from deskstream.cli.execution import carry_out
 from deskstream.cli.problem import misused
 from deskstream.contracts.conversation import LANE
@@ -54,6 +55,17 @@ REPLICA_BOUNDS: Bounds = (
     ("one_per_s", "mails a second, one of every service", ""),
     ("two_per_s", "mails a second, two of every service", ""),
     ("two_to_one", "two to one", "≥ 0.95"),
+)
+
+TICKET_BOUNDS: Bounds = (
+    ("commands_per_s", "ticket commands a second, every service running", "≥ 1,000"),
+    ("cpu_ms_per_command", "CPU ms a command, all processes together", ""),
+    ("p50_ms", "answered at 100/s, ms, p50", ""),
+    ("p99_ms", "answered at 100/s, ms, p99", "≤ 40"),
+    ("chain_ms", "the whole chain of a ticket, ms, p50", "≤ 5"),
+    ("tracker_ms", "a page of a tracker, ms, p50", "≤ 5"),
+    ("handlings_per_command", "handlings a command", ""),
+    ("ratio_to_raw", "share of what the raw figures of this run allow", ""),
 )
 
 
@@ -122,6 +134,22 @@ def _hearing(reader: str) -> str:
     if reader not in known:
         raise misused(f"{reader} does not hear {LANE}. These do: {', '.join(known)}.")
     return reader
+
+
+@app.command()
+def tickets(
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long full speed is measured.")] = 30.0,
+    number: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tickets there are while reads are measured.")] = (
+        100_000
+    ),
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure ticket commands over NATS while every service runs, and reads of chains and trackers.
+
+    The mix: 40 % open a ticket, the others change it, give it tasks, link it to an issue, answer the customer or hear
+    from him; 200 callers, each waiting for its answer.
+    """
+    _answer(carry_out(bench_tickets(seconds, number, _progress(as_json=as_json))), TICKET_BOUNDS, as_json=as_json)
 
 
 def _progress(*, as_json: bool) -> Progress:
