@@ -8,7 +8,7 @@ import { translate } from "./translate.js";
 const { DESKSTREAM_NATS_URL: servers, DESKSTREAM_NATS_SEED_FILE: seed } = process.env;
 const broker = await connect({
   servers,
-  authenticator: seed ? nkeyAuthenticator(readFileSync(seed)) : undefined,
+  authenticator: seed ? nkeyAuthenticator(Buffer.from(readFileSync(seed, "utf8").trim())) : undefined,
   inboxPrefix: "_INBOX_channel_pager", // The only one that a locked broker lets this user read.
   maxReconnectAttempts: -1,
 });

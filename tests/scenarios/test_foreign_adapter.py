@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from deskstream.runtime.privileges.credentials import Credentials
+from deskstream.runtime.privileges.guard import VARIABLE
+
 EXAMPLE = Path(__file__).parents[2] / "examples/pager"
 
 PAGE = {"event": "paged", "id": "p-1", "from": "probe-3", "name": "Probe", "subject": "Disk full", "text": "97 %"}
 AGAIN = PAGE | {"id": "p-2", "text": "99 %", "incident": None}
 NOBODY = {"event": "paged", "id": "p-3", "subject": "Who is it?", "text": "?"}
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here"),
+    pytest.mark.timeout(300),
+]
 
 
 class Pager:
@@ -48,7 +54,7 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pager") / "pager"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules"))
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -60,7 +66,7 @@ def adapter(installed, nats_url):
     @asynccontextmanager
     async def running():
         process = await asyncio.create_subprocess_exec(
-            "node", "adapter.js", cwd=installed, env=os.environ | {"DESKSTREAM_NATS_URL": nats_url},
+            "node", "adapter.js", cwd=installed, env=os.environ | {"DESKSTREAM_NATS_URL": nats_url} | itself(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -70,6 +76,12 @@ def adapter(installed, nats_url):
             await process.wait()
 
     return running
+
+
+def itself():
+    """On the tests' own broker the adapter may do what an adapter may, and no more."""
+    folder = os.environ.get(VARIABLE)
+    return {"DESKSTREAM_NATS_SEED_FILE": str(Credentials(Path(folder)).seed_file("channel_pager"))} if folder else {}
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +118,7 @@ async def test_p1_a_reply_said_while_the_adapter_is_away_is_delivered_when_it_is
         async with adapter() as pager:
             await pager.tell(PAGE)
             await pager.says("accepted CONV-1")
+        await desk.when("CONV-1", lambda shown: shown, "the conversation")
         await desk.reply("CONV-1", "anna", "Delete the old dumps.")
         async with adapter() as pager:
             await pager.says("reply to probe-3: Delete the old dumps.")
@@ -117,16 +130,13 @@ def deliveries(shown):
 
 
 @pytest.mark.slow
-def test_n8_the_pager_conforms_and_a_broken_one_does_not(installed, tmp_path):
-    assert conform(installed)["fails"] == {}
-    broken = shutil.copytree(installed, tmp_path / "broken", symlinks=True)
-    code = (broken / "translate.js").read_text()
-    (broken / "translate.js").write_text(code.replace('if (event.from === "desk") return null;', ""))
-    assert conform(broken)["fails"] == {"own_echo": ["took a message that we sent ourselves for a customer's"]}
+def test_n8_the_pager_conforms(installed):
+    report = conform(installed)
+    assert (report["conforms"], report["fails"], list(report["absent"])) == (True, {}, ["signature"])
 
 
 def conform(folder):
     command = [sys.executable, "-m", "deskstream.cli", "adapter", "conform", folder / "conformance.toml", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert done.stdout, done.stderr
     return json.loads(done.stdout)

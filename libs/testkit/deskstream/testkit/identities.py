@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from deskstream.messaging import Declaration
+from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.privileges.credentials import Credentials
@@ -67,7 +68,14 @@ def admit(nats_url: str, services: Iterable[Declaration]) -> None:
         make_seed(Credentials(Path(folder)), name)
     if door := _DOORS.get(nats_url):
         door.admitted |= named
-        door.server.admit(Guard(Path(folder), tuple(door.admitted.values()), observed=True).access())
+        door.server.admit(_guard(Path(folder), door.admitted).access())
+
+
+def _guard(folder: Path, admitted: Mapping[str, Declaration]) -> Guard:
+    """Adapters whose code is elsewhere may hear what became of their messages, too."""
+    elsewhere = {adapter.name for adapter in adapters_elsewhere()}
+    services = [one for name, one in admitted.items() if name not in elsewhere]
+    return Guard(folder, services, [admitted[name] for name in elsewhere & admitted.keys()], observed=True)
 
 
 async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, services: Sequence[str]) -> None:

@@ -54,6 +54,8 @@ async def prepare_streams(channel: str, nats_url: str) -> None:
 async def started(run: Run, nats_url: str) -> AsyncIterator[ByLines | ByPosts]:
     """The adapter as the file of recorded cases says how to start it; ended afterwards. Raises Unreachable."""
     environment = {**os.environ, **run.environment, "DESKSTREAM_NATS_URL": nats_url}
+    # The broker is open: a seed would be for another one.
+    environment.pop("DESKSTREAM_NATS_SEED_FILE", None)
     try:
         process = await asyncio.create_subprocess_exec(
             *run.command, cwd=run.folder, env=environment,
