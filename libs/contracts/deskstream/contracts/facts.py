@@ -69,6 +69,8 @@ class ReceivedMessage(Contract):
     verified: bool = True
     """False when a stranger answered a known thread."""
     copied: tuple[Identity, ...] = ()
+    requester: Identity | None = None
+    """Whose concern it is when that is not the sender; counts for a message that opens a thread."""
     title: str | None = None
     text: str = ""
     quoted: str | None = None

@@ -139,6 +139,9 @@ class InboundMessage(FromAdapter):
     sender: Identity
     copied: tuple[Identity, ...] = Field((), max_length=100)
     """Others it was addressed to, without our own inboxes."""
+    requester: Identity | None = None
+    """Whose concern it is when that is not the sender: a colleague of ours wrote to a customer and copied us in. Counts
+    when the message opens a thread."""
     title: ShortText | None = None
     """Mail: the subject, decoded."""
     text: str = ""
