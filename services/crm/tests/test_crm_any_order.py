@@ -57,7 +57,11 @@ class Book:
 
     def asked(self, message):
         self.made += 1
-        return Asked(message, ContactId(uuid5(UUID(int=0), str(self.made))), RULES.addresses(message.message))
+        return Asked(
+            message,
+            ContactId(uuid5(UUID(int=0), str(self.made))),
+            RULES.addresses(message.message.sender, message.message.channel),
+        )
 
     def keep(self, states):
         for contact_id, state in states.items():

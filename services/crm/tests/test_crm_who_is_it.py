@@ -51,6 +51,16 @@ async def test_the_account_of_a_stranger(crm, letter, sender, account, workspace
     assert (said.account and said.account.name, said.workspace and said.workspace.name) == (account, workspace)
 
 
+async def test_n3_a_message_that_a_colleague_copied_us_in_on_is_the_customers(crm, letter):
+    await crm.ask(ACME)
+    about_zoe = {"requester": {"email": "zoe@acme.com", "name": "Zoe"}}
+    [[said]] = await crm.hear(letter(email="eva@ours.example", name="Eva", **about_zoe))
+    assert (said.contact.name, said.contact.email, said.account.name) == ("Zoe", "zoe@acme.com", "Acme")
+    answer = letter(email="eva@ours.example", name="Eva", **about_zoe).model_copy(update={"new_thread": False})
+    [[in_thread]] = await crm.hear(answer)
+    assert (in_thread.contact.name, in_thread.account) == ("Eva", None)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [

@@ -46,7 +46,12 @@ async def recognise(
     rules: AddressRules, tx: Tx, heard: Sequence[Heard[MessageReceived]], now: datetime
 ) -> list[Arrived]:
     asked = [
-        Asked(one.data, ContactId(object_id(one.id, "contact")), rules.addresses(one.data.message)) for one in heard
+        Asked(
+            one.data,
+            ContactId(object_id(one.id, "contact")),
+            rules.addresses(sender.person_of(one.data), one.data.message.channel),
+        )
+        for one in heard
     ]
     pairs = {(identity, one.addresses.domains) for one in asked for identity in one.addresses.identities}
     return sender.recognise(asked, await senders.look_up(tx, pairs))

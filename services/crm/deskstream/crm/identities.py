@@ -12,7 +12,6 @@ from email_validator import EmailNotValidError, validate_email
 from publicsuffixlist import PublicSuffixList
 
 from deskstream.contracts import Refused
-from deskstream.contracts.facts import ReceivedMessage
 from deskstream.contracts.inbound import Identity
 from deskstream.crm.domain import Addresses
 from deskstream.crm.domain.names import clean_name
@@ -128,15 +127,14 @@ class AddressRules:
     free_mail: frozenset[str] = field(default_factory=shipped_free_mail_domains)
     suffixes: PublicSuffixList = field(default_factory=PublicSuffixList)
 
-    def addresses(self, message: ReceivedMessage) -> Addresses:
-        """By what the sender of a message is recognised: what the channel knows best, and what else it vouches for."""
-        sender = message.sender
+    def addresses(self, sender: Identity, channel: str) -> Addresses:
+        """By what a sender is recognised: what the channel knows best, and what else it vouches for."""
         if sender.external_id is None and sender.phone is None and sender.email is not None:
             return _by_mail(canonical_email(sender.email))
         email = canonical_email(sender.email) if sender.email is not None else None
         phone = self.phone(sender.phone) if sender.phone is not None else None
-        identities = _identities(message.channel, sender, email, phone)
-        if message.channel not in self.vouching:
+        identities = _identities(channel, sender, email, phone)
+        if channel not in self.vouching:
             identities = identities[:1]
         known_by_mail = email is not None and mail_identity(email) in identities
         return Addresses(tuple(identities), email, phone, mail_domains(email) if known_by_mail else "")

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from deskstream.contracts.crm import SenderIdentified
 from deskstream.contracts.facts import AccountFacts, ContactFacts, ReceivedMessage, WorkspaceFacts
 from deskstream.contracts.ids import ContactId
-from deskstream.contracts.inbound import AutomaticKind
+from deskstream.contracts.inbound import AutomaticKind, Identity
 from deskstream.contracts.ingest import MessageReceived
 from deskstream.crm.domain.names import clean_name
 
@@ -41,6 +41,12 @@ class Found:
     workspace: WorkspaceFacts | None = None
 
 
+def person_of(received: MessageReceived) -> Identity:
+    """Whom a message is about: its sender, or the customer to whom a colleague wrote when they copied us in."""
+    message = received.message
+    return message.requester if received.new_thread and message.requester is not None else message.sender
+
+
 Kept: TypeAlias = Mapping[tuple[str, str], Found]
 """(identity, domains) -> what is kept."""
 
@@ -63,6 +69,11 @@ class Arrived:
     addresses: Addresses
     found: Found
     unclaimed: tuple[str, ...] = ()
+
+    @property
+    def person(self) -> Identity:
+        """Whose contact it is."""
+        return person_of(self.received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,7 @@ def _greet_known(
 ) -> SenderIdentified:
     linked = tuple(identity for identity in arrived.unclaimed if identity not in sender.linked)
     name = contact.name or _given_name(arrived)
-    external_id = arrived.received.message.sender.external_id
+    external_id = arrived.person.external_id
     if linked or name != contact.name or external_id is not None:
         learnt = {"name": name, "external_id": external_id or contact.external_id}
         if linked:
@@ -172,15 +183,15 @@ def _stranger(arrived: Arrived) -> ContactFacts:
         name=_given_name(arrived),
         email=arrived.addresses.email,
         phone=arrived.addresses.phone,
-        external_id=arrived.received.message.sender.external_id,
+        external_id=arrived.person.external_id,
     )
 
 
 def _given_name(arrived: Arrived) -> str:
     """What the sender calls themselves; many a mail program repeats the address there, which is no name."""
-    name = clean_name(arrived.received.message.sender.name)
+    name = clean_name(arrived.person.name)
     addresses = arrived.addresses
-    others = (addresses.email, addresses.phone, arrived.received.message.sender.external_id)
+    others = (addresses.email, addresses.phone, arrived.person.external_id)
     return "" if name.lower() in others or name in others else name
 
 
