@@ -25,7 +25,7 @@ def open_by_message(state: Unopened, incoming: Incoming, now: datetime) -> list[
         return []
     message = _with_reasons(incoming)
     facts = _facts(state, incoming, message, now)
-    requester = incoming.passed_on.requester if incoming.passed_on else None
+    requester = incoming.passed_on.requester if incoming.passed_on else message.requester
     return [ConversationOpened(conversation_id=state.id, at=now, after=facts, message=message, requester=requester)]
 
 
