@@ -235,6 +235,20 @@ def test_n3_a_forwarded_mail_says_what_the_customer_said():
     assert message.flags == ("from_teammate", "forwarded_by_teammate")
 
 
+def test_n3_a_teammate_who_copies_us_in_is_a_member_and_the_customer_the_requester():
+    message = arrive("teammate_copies_us_in").asked.message
+
+    assert message.sender.email == "anna@ourcompany.example"
+    assert message.requester is not None
+    assert (message.requester.name, message.requester.email) == ("Paul Customer", "paul@client.example")
+    assert message.flags == ("from_teammate", "copied_in_by_teammate")
+
+
+@pytest.mark.parametrize("name", ["plain", "teammate_answers", "forwarded_by_teammate", "forwarded_by_customer"])
+def test_n3_nobody_else_names_another_requester(name):
+    assert arrive(name).asked.message.requester is None
+
+
 def test_a_crowd_is_cut_at_whole_addresses():
     message = arrive("many_copied").asked.message
 

@@ -51,6 +51,7 @@ def translate(arrived: Arrived, rules: Rules) -> Translated:
     files = tuple(_attachments(mail, arrived.contents))
     message = _message(replace(arrived, mail=mail), rules, sender=sender, body=body)
     message = _with_lists(message, [_identity(other) for other in _others(mail, sender, rules)], files)
+    message = _for_customer(message, mail, rules)
     contents = [(content, file.media_type) for content, file in zip(arrived.contents, files, strict=True)]
     return Translated(
         AcceptMail(message, bounce_of(mail, rules)),
@@ -118,6 +119,19 @@ def _speaking(sender: Address, mail: ParsedMail, rules: Rules) -> tuple[Address,
         html=None,
         cc=(sender, *mail.cc),
         flags=(*flags, "forwarded_by_teammate"),
+    )
+
+
+def _for_customer(message: InboundMessage, mail: ParsedMail, rules: Rules) -> InboundMessage:
+    """A colleague who writes to a customer and copies us in: the customer's concern, the colleague a member (N3)."""
+    if "from_teammate" not in mail.flags or "forwarded_by_teammate" in mail.flags:
+        return message
+    customers = (one for one in (*mail.to, *mail.cc) if not (rules.is_ours(one.email) or rules.is_agent(one.email)))
+    customer = next(customers, None)
+    if customer is None:
+        return message
+    return message.model_copy(
+        update={"requester": _identity(customer), "flags": (*message.flags, "copied_in_by_teammate")}
     )
 
 
