@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from nats.errors import Error as NatsError
 
 from deskstream.cli.database import database
 from deskstream.cli.migrate import migrate_all
@@ -79,14 +80,14 @@ async def _run(plan: Plan, servers: EmbeddedServers, guard: Guard) -> None:
         write_state(plan.folder, state)
         plan.ready(state)
         try:
-            await _watch(servers, services.values())
+            await _watch(plan, servers, services.values())
         except asyncio.CancelledError:
             plan.step("Stopping: what is being handled is finished first …")
             raise
 
 
-async def _watch(servers: EmbeddedServers, services: Iterable[RunningService]) -> None:
-    """Starts a server again that died. Raises Problem when a service did."""
+async def _watch(plan: Plan, servers: EmbeddedServers, services: Iterable[RunningService]) -> None:
+    """Starts a server again that died, with the streams it needs. Raises Problem when a service did."""
     deaths = [service.failed for service in services if service.failed is not None]
     while True:
         await asyncio.wait(deaths, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
@@ -96,8 +97,10 @@ async def _watch(servers: EmbeddedServers, services: Iterable[RunningService]) -
         status = await asyncio.to_thread(servers.status)
         if not status.both_run:
             log.warning("server_died", nats=status.nats_pid, postgres=status.postgres_pid)
-            with suppress(EmbeddedServerError):
+            with suppress(EmbeddedServerError, Problem, NatsError, TimeoutError):
                 await asyncio.to_thread(servers.start)
+                # Its store may be gone, too; the services fill the streams again, and make none.
+                await provision_all(reach_of(RuntimeSettings()), plan.services)
 
 
 @contextmanager
