@@ -159,6 +159,8 @@ async def test_r12_trackers_vistas_filters_and_pages(around):
     assert await listed(triage="closed") == [numbers["over"]]
     assert await listed(owner="bruno") == await listed(issue_id=issue["id"]) == [numbers["filed"]]
     assert await listed(account_id=uuid4()) == []
+    assert await listed(part_id=plain["part"]["id"], tracker="active") == [numbers["plain"]]
+    assert await listed(part_id=uuid4()) == []
     assert len(await listed(conversation_id=conversation().id, stage="new")) == 2
     page = await around.ask(asked.ListTickets(limit=3))
     assert (len(page["tickets"]), page["more"]) == (3, numbers["code"])

@@ -11,16 +11,22 @@ from deskstream.messaging import Tx
 
 _OF_TICKET = "SELECT state FROM tickets WHERE number = $1 LIMIT $2"
 
+# Of a crowd of tickets some: to find the newest would take a look at each.
 _OF_ISSUE = """
 SELECT t.state
-FROM issues i
-JOIN weights w ON w.object_id = i.id
+FROM (
+    SELECT w.ticket_id
+    FROM issues i
+    JOIN weights w ON w.object_id = i.id
+    WHERE i.number = $1
+    ORDER BY w.object_id, w.ticket_id
+    LIMIT $2
+) w
 JOIN tickets t ON t.id = w.ticket_id
-WHERE i.number = $1
 ORDER BY t.number DESC
-LIMIT $2
 """
 
+# As a range of both columns, so that the index of parts is used, however many tickets hang on most parts.
 _OF_PART = """
 WITH RECURSIVE below AS (
     SELECT id
@@ -36,8 +42,8 @@ FROM below
 CROSS JOIN LATERAL (
     SELECT number, state
     FROM tickets
-    WHERE part_id = below.id AND NOT deleted
-    ORDER BY number DESC
+    WHERE (part_id, number) > (below.id, 0) AND (part_id, number) <= (below.id, 9223372036854775807) AND NOT deleted
+    ORDER BY part_id DESC, number DESC
     LIMIT $2
 ) t
 ORDER BY t.number DESC

@@ -22,33 +22,61 @@ _ISSUE = "SELECT state FROM issues WHERE id = $1 OR ($1::uuid IS NULL AND number
 _PART = "SELECT state FROM parts WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
 
 _TICKETS = """
+SELECT t.state
+FROM tickets t
+WHERE t.deleted = $1
+  AND ($2::smallint IS NULL OR t.tracker = $2 AND t.tracker > 0)
+  AND ($3::smallint IS NULL OR t.triage = $3)
+  AND ($4::text IS NULL OR t.stage = $4)
+  AND ($5::text IS NULL OR t.type = $5)
+  AND ($6::text IS NULL OR t.severity = $6)
+  AND ($7::text IS NULL OR t.owner = $7)
+  AND ($8::uuid IS NULL OR t.account = $8)
+  AND ($9::uuid IS NULL OR t.contact = $9)
+  AND ($10::uuid IS NULL OR t.id IN (SELECT ticket_id FROM ticket_conversations WHERE conversation_id = $10))
+  AND ($11::uuid IS NULL OR t.id IN (SELECT ticket_id FROM weights WHERE object_id = $11))
+  AND t.number < $12
+ORDER BY t.number DESC
+LIMIT $13
+"""
+
+# The same for a part and all below it. The range of both columns makes the index of parts be used, however many
+# tickets hang on most parts.
+_TICKETS_OF_PART = """
 WITH RECURSIVE below AS (
     SELECT id
     FROM parts
-    WHERE id = $6
+    WHERE id = $14
     UNION
     SELECT p.id
     FROM below
     JOIN parts p ON p.parent = below.id
 )
-SELECT t.state
-FROM tickets t
-WHERE t.deleted = $11
-  AND ($1::smallint IS NULL OR t.tracker = $1 AND t.tracker > 0)
-  AND ($2::smallint IS NULL OR t.triage = $2)
-  AND ($3::text IS NULL OR t.stage = $3)
-  AND ($4::text IS NULL OR t.type = $4)
-  AND ($5::text IS NULL OR t.severity = $5)
-  AND ($6::uuid IS NULL OR t.part_id IN (SELECT id FROM below))
-  AND ($7::text IS NULL OR t.owner = $7)
-  AND ($8::uuid IS NULL OR t.account = $8)
-  AND ($9::uuid IS NULL OR t.contact = $9)
-  AND ($10::uuid IS NULL OR t.id IN (SELECT ticket_id FROM ticket_conversations WHERE conversation_id = $10))
-  AND ($12::uuid IS NULL OR t.id IN (SELECT ticket_id FROM weights WHERE object_id = $12))
-  AND ($13::bigint IS NULL OR t.number < $13)
-ORDER BY t.number DESC
-LIMIT $14
+SELECT found.state
+FROM below
+CROSS JOIN LATERAL (
+    SELECT t.number, t.state
+    FROM tickets t
+    WHERE t.deleted = $1
+      AND ($2::smallint IS NULL OR t.tracker = $2 AND t.tracker > 0)
+      AND ($3::smallint IS NULL OR t.triage = $3)
+      AND ($4::text IS NULL OR t.stage = $4)
+      AND ($5::text IS NULL OR t.type = $5)
+      AND ($6::text IS NULL OR t.severity = $6)
+      AND ($7::text IS NULL OR t.owner = $7)
+      AND ($8::uuid IS NULL OR t.account = $8)
+      AND ($9::uuid IS NULL OR t.contact = $9)
+      AND ($10::uuid IS NULL OR t.id IN (SELECT ticket_id FROM ticket_conversations WHERE conversation_id = $10))
+      AND ($11::uuid IS NULL OR t.id IN (SELECT ticket_id FROM weights WHERE object_id = $11))
+      AND (t.part_id, t.number) > (below.id, 0)
+      AND (t.part_id, t.number) < (below.id, $12)
+    ORDER BY t.part_id DESC, t.number DESC
+    LIMIT $13
+) found
+ORDER BY found.number DESC
+LIMIT $13
 """
+_NEWEST: Final = 2**62
 
 _COUNTS = """
 SELECT t.part_id, p.number, t.stage, count(*) AS tickets
@@ -153,11 +181,14 @@ async def find_part(tx: Tx, asked: FindPart) -> dict[str, Any]:
 async def list_tickets(tx: Tx, asked: ListTickets) -> dict[str, Any]:
     """A page of tickets; `more` is the number to ask for what comes before, or nothing."""
     values = (
-        _TRACKERS[asked.tracker], _TRIAGE[asked.triage], asked.stage, asked.type, asked.severity, asked.part_id,
-        asked.owner, asked.account_id, asked.contact_id, asked.conversation_id, asked.deleted, asked.issue_id,
-        asked.before, asked.limit + 1,
+        asked.deleted, _TRACKERS[asked.tracker], _TRIAGE[asked.triage], asked.stage, asked.type, asked.severity,
+        asked.owner, asked.account_id, asked.contact_id, asked.conversation_id, asked.issue_id,
+        asked.before or _NEWEST, asked.limit + 1,
     )  # fmt: skip
-    rows = await _planned_anew(tx, _TICKETS, *values)
+    if asked.part_id is None:
+        rows = await _planned_anew(tx, _TICKETS, *values)
+    else:
+        rows = await _planned_anew(tx, _TICKETS_OF_PART, *values, asked.part_id)
     found = [tickets.read(row["state"]).facts for row in rows[: asked.limit]]
     more = found[-1].number if len(rows) > asked.limit else None
     return {"tickets": [_row(facts) for facts in found], "more": more}
