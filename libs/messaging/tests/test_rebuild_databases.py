@@ -71,6 +71,7 @@ async def reconciled(database, nats_url):
         await connection.execute(f"SET search_path = {writer.name}")
         for lane in writer.says:
             state = await state_of(client, lane.replace(".", "_").upper())
+            assert state is not None
             async with compared(connection, client, lane, state) as comparison:
                 back[lane] = await mending.take_back(comparison, client, state, lambda _: None)
     await client.close()
@@ -124,6 +125,7 @@ async def test_p3_a_number_whose_event_nobody_has_any_more_is_closed_and_readers
     await connection.execute("DELETE FROM journal WHERE key = 'a' AND seq > 1")
     await connection.execute("UPDATE heads SET seq = 1 WHERE key = 'a'")
     state = await state_of(broker, STREAM)
+    assert state is not None
     async with compared(connection, broker, LANE, state) as comparison:
         back = await mending.take_back(comparison, broker, state, lambda _: None)
     rows = await connection.fetch("SELECT seq, type FROM journal WHERE key = 'a' ORDER BY seq")

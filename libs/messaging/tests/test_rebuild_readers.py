@@ -125,6 +125,8 @@ async def a_runner(pool, client):
     built = SUMMING.build(None)
     publisher = Publisher(points)
     await publisher.start(client)
-    runner = Runner(Batch(wiring_of(SUMMING, built.hears, built.answers), points), pool, publisher, points)
+    runner = Runner(
+        Batch(wiring_of(SUMMING, tuple(built.hears), tuple(built.answers)), points), pool, publisher, points
+    )
     runner.connect(client)
     return runner

@@ -61,7 +61,7 @@ class Store:
         """Numbers of each key as the stream has them, each once."""
         async with self.connected() as client:
             state = (await client.jsm().stream_info(STREAM)).state
-            found = {}
+            found: dict[str, set[int]] = {}
             for position in range(max(1, state.first_seq), state.last_seq + 1):
                 message = await client.jsm().get_msg(STREAM, position)
                 found.setdefault(message.subject.rpartition(".")[2], set()).add(int(message.headers["ce-sequence"]))
