@@ -180,7 +180,7 @@ def first_of(pool, query):
     return lambda: pool.fetchrow(query)
 
 
-async def test_an_event_of_an_unknown_type_is_skipped_and_counts_in_its_order(database, nats_url, broker):
+async def test_p18_an_event_of_an_unknown_type_is_skipped_and_counts_in_its_order(database, nats_url, broker):
     subject, body, headers = counted("a", 1)
     headers = {**headers, "ce-type": "deskstream.counting.celebrated"}
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
