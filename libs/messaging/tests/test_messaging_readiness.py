@@ -1,5 +1,8 @@
 """P20: what a service that cannot do its work says of itself, each tried on servers that really cannot."""
 
+import os
+from dataclasses import replace
+
 import asyncpg
 import nats
 import pytest
@@ -10,6 +13,7 @@ from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
+from deskstream.testkit.identities import admit
 from deskstream.testkit.sample.events import counted
 from deskstream.testkit.sample.services import COUNTING, SUMMING
 
@@ -112,3 +116,13 @@ async def end_others(admin):
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
+
+
+@pytest.mark.skipif("DESKSTREAM_TEST_NATS_URL" in os.environ, reason="a broker of yours lets everybody in")
+async def test_p14_p20_what_the_broker_denies_is_told_where_one_would_only_see_a_timeout(database, nats_url):
+    async with desk(SAMPLE, database, nats_url) as services:
+        admit(nats_url, [replace(SUMMING, hears=())])
+        told = await eventually(lambda: says(services, "permissions: "), within=15)
+        assert "consumer." in told
+        assert "`deskstream provision --permissions`" in told
+        admit(nats_url, [SUMMING])

@@ -63,12 +63,12 @@ class Readiness:
     def heard(self, error: Exception) -> None:
         """The broker complained on the connection: what it denies, the one who asked for sees as a mere timeout."""
         if "permissions violation" in str(error).lower():
-            self._denied = monotonic(), str(error)
+            self._denied = monotonic(), str(error).removeprefix("nats: ")
 
     async def problem(self) -> str | None:
         """The first thing that is wrong, in a sentence; None when the service can do its work."""
         if self._denied and monotonic() - self._denied[0] < DENIED_TOLD_S:
-            return f"permissions: {self._denied[1]}"
+            return f"permissions: {self._denied[1]}; give NATS what `deskstream provision --permissions` writes"
         probes = ("database", self._write), ("broker", self._publish), ("lag", self._lag)
         for what, probe in probes:
             if problem := await _asked(probe):
