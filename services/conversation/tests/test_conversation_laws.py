@@ -15,10 +15,13 @@ from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
 from deskstream.contracts.conversation import ConversationEvent
 from deskstream.contracts.facts import Priority, Resolution, Stage
+from deskstream.contracts.ids import ReplyId, TicketId
 from deskstream.contracts.inbound import DeliveryState
+from deskstream.contracts.linked import LinkedTicket, SpeaksFor, TicketStage
+from deskstream.contracts.way_back import ReplyWanted, TicketReported
 from deskstream.conversation import store
 from deskstream.conversation.domain import Conversation, State, Unopened, due, evolve
-from deskstream.conversation.domain.messages import TimeCame
+from deskstream.conversation.domain.messages import Sending, SendWanted, TimeCame
 from deskstream.conversation.domain.state import (
     DELIVERIES_LIMIT,
     ONCE_AWAITED_LIMIT,
@@ -61,6 +64,8 @@ ALLOWED: dict[str, set[tuple[Stage | None, Stage]]] = {
 }
 """C8: what may change the stage, and how; all else leaves it."""
 
+
+TICKETS = {number: TicketId(new_id()) for number in (7, 99)}
 
 seconds = st.integers(0, 30).map(lambda n: timedelta(seconds=n))
 undo_times = st.sampled_from([timedelta(0), UNDO])
@@ -202,6 +207,27 @@ class Life(RuleBasedStateMachine):
     def routing_chooses(self, owner):
         self.story.absorb(chosen(owner, priority=Priority.LOW))
 
+    @precondition(opened)
+    @rule(
+        number=st.sampled_from([7, 99]),
+        stage=st.sampled_from(TicketStage),
+        linked=st.booleans(),
+        ended=st.sampled_from([None, "completed", "wont_fix", "cancelled", "deleted"]),
+    )
+    def a_ticket_reports(self, number, stage, linked, ended):
+        known = LinkedTicket(id=TICKETS[number], number=number, title="It crashes", stage=stage)
+        told = {"ended": ended, "prepared": f"It is {ended}." if ended else None}
+        story = self.story
+        story.tell(TicketReported(conversation_id=story.id, at=story.now, ticket=known, linked=linked, **told))
+
+    @precondition(opened)
+    @rule(by=st.sampled_from(["anna", None]), undo=undo_times)
+    def a_ticket_wants_to_send(self, by, undo):
+        story, speaks = self.story, SpeaksFor(ticket_id=TICKETS[7])
+        wanted = ReplyWanted(conversation_id=story.id, at=story.now, text="Hello", by=by, speaks_for=speaks)
+        with self.trying():
+            story.tell(SendWanted(story.id, ReplyId(new_id()), wanted, Sending(undo, frozenset({"email"}))))
+
     @invariant()
     def laws_hold(self):
         if self.opened():
@@ -226,6 +252,8 @@ def check(story):
     assert facts.stage not in (WAITING, RESOLVED) or facts.oldest_unanswered_at is None
     assert (facts.resolution is not None) == ("resolution" in facts.tags)
     assert facts.public_replies >= 0
+    assert len({ticket.id for ticket in facts.tickets}) == len(facts.tickets), "a ticket is linked once"
+    assert len({answer.work for answer in facts.prepared}) == len(facts.prepared), "one answer for each work"
     assert len(state.participants) <= PARTICIPANTS_LIMIT
     assert len(state.references) <= REFERENCES_LIMIT
     assert len(state.remarks) <= REMARKS_LIMIT

@@ -1,6 +1,5 @@
 """What an adapter is told of a message that it published: the conversation that it became part of."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from deskstream.contracts import Event
@@ -11,10 +10,12 @@ from deskstream.conversation.domain.messages import Incoming
 _Taken: TypeAlias = ConversationOpened | CustomerReplied | AutomaticMessageFiled
 
 
-def with_answer(said: Sequence[Event], incoming: Incoming) -> list[Event]:
+def with_answer(said: list[Event], incoming: Incoming) -> list[Event]:
     """Nothing more where the message went on to a follow-up, which answers, or where nobody listens."""
-    taken = next((event for event in said if isinstance(event, _Taken)), None) if incoming.answered else None
-    return [*said, _accepted(taken, incoming)] if taken else list(said)
+    if not incoming.answered:
+        return said
+    taken = next((event for event in said if isinstance(event, _Taken)), None)
+    return [*said, _accepted(taken, incoming)] if taken else said
 
 
 def _accepted(taken: _Taken, incoming: Incoming) -> MessageAccepted:
