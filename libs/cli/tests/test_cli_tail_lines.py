@@ -114,6 +114,9 @@ TOLD = [
     (outbound.OutboundMessage(at=AT, conversation_id=CONVERSATION, number=12, reply_id=uuid4(), channel="email",
                               inbox="support", to=ADA, author="anna", title="Re", text="Fixed."),
      "anna to Ada <ada@acme.example>: Fixed."),
+    (outbound.MessageAccepted(at=AT, conversation_id=CONVERSATION, number=12, channel="pager", inbox="oncall",
+                              external_id="p-1", message_id=uuid4()),
+     "pager/oncall · p-1"),
 ]  # fmt: skip
 
 

@@ -162,6 +162,7 @@ _TOLD: Final[Mapping[str, Callable[[Seen], str]]] = {
     "dead": _failing,
     "message": _inbound,
     "outbound_message": _outbound,
+    "message_accepted": lambda seen: _joined(f"{seen.text('channel')}/{seen.text('inbox')}", seen.text("external_id")),
 }
 
 
