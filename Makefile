@@ -51,7 +51,7 @@ test-fast: setup .venv/bin/kubectl  ## Run the tests that take no longer than a 
 
 # The suite on servers in containers, as far as it does not start and kill its own; then the desk in containers.
 test-docker: setup  ## Run the desk in containers, restart it under load; test on servers in containers
-	.venv/bin/python -m pytest --docker -m "docker or not slow" libs/messaging/tests tests/deploy
+	.venv/bin/python -m pytest --docker -m "docker or not slow" libs/messaging/tests tests/deploy/test_containers.py
 	.venv/bin/python -m pytest --docker tests/scenarios/test_mail_and_back.py
 
 kubernetes: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
