@@ -25,7 +25,7 @@ from deskstream.testkit.conformance.recorded import Payload, Run
 
 FORGERIES: Final = ("missing", "wrong", "stale")
 STALE_S: Final = 3600
-_READY_WITHIN_S: Final = 20.0
+_READY_WITHIN_S: Final = 30.0
 _STOP_WITHIN_S: Final = 10.0
 
 

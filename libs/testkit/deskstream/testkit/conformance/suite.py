@@ -13,7 +13,7 @@ from deskstream.testkit.conformance.recorded import Absent, Case, Payload, Recor
 
 __all__ = ["Adapter", "Answer", "Report", "hold"]
 
-ALIVE_WITHIN_S: Final = 15.0
+ALIVE_WITHIN_S: Final = 30.0
 
 
 class Adapter(Protocol):
