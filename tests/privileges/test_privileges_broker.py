@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import nats
 import pytest
@@ -47,7 +48,8 @@ class Connected:
 
     def __init__(self, broker, user):
         self._broker, self._user = broker, user
-        self.denied = []
+        self._client: Any = None
+        self.denied: list[str] = []
 
     async def __aenter__(self):
         async def heard(error):
@@ -56,7 +58,7 @@ class Connected:
 
         seed = str(self._broker.credentials.seed_file(self._user))
         prefix = inbox_prefix(self._user)
-        client = await nats.connect(
+        self._client = await nats.connect(
             self._broker.url,
             nkeys_seed=seed,
             inbox_prefix=prefix,
@@ -64,9 +66,8 @@ class Connected:
             # The server takes wildcards for names when somebody publishes; this client would not send them.
             skip_subject_validation=True,
         )
-        client.denied = self.denied
-        self._client = client
-        return client
+        self._client.denied = self.denied
+        return self._client
 
     async def __aexit__(self, *_):
         await self._client.close()

@@ -12,6 +12,7 @@ import httpx
 import nats
 import pytest
 import pytest_asyncio
+from nats.aio.client import Client
 
 from deskstream.contracts import Command
 from deskstream.messaging import commands
@@ -37,7 +38,7 @@ class Desk:
     api: httpx.AsyncClient
     records: "asyncpg.Connection[asyncpg.Record]"
     smtp_port: int
-    broker: nats.NATS
+    broker: Client
 
     async def ask(self, command: Command, actor: str | None = None) -> dict[str, Any]:
         """As whoever runs the desk does: no service may ask everything."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import nats
 import pytest
 import pytest_asyncio
-from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
 
 from deskstream.messaging.topology import durable_config, provision, topology
 from deskstream.testkit.sample.services import COUNTING, SUMMING
@@ -43,7 +43,7 @@ async def test_provisioning_again_changes_nothing(client):
 async def test_o5_a_stream_that_differs_is_put_right_and_told(client, change, why):
     found = next(stream for stream in WANTED.streams if stream.name == "EVENTS_COUNTING")
     config = StreamConfig(
-        name=found.name, subjects=list(found.subjects), retention=RetentionPolicy.LIMITS, discard="new", max_age=259200,
+        name=found.name, subjects=list(found.subjects), retention=RetentionPolicy.LIMITS, discard=DiscardPolicy.NEW, max_age=259200,
         duplicate_window=120, deny_delete=True, allow_direct=True, max_bytes=10_000_000,
     )  # fmt: skip
     await client.jsm().add_stream(replace(config, **change))

@@ -113,5 +113,6 @@ async def _beside(world: World, service: Declaration) -> AsyncIterator[None]:
     client = await nats.connect(world.addresses.nats_url)
     await provision(client, topology([*installed_services().values(), service]))
     await client.close()
+    await world.admit(service)
     async with running([service], world.settings, clock_offset=world.offset):
         yield

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from io import BytesIO
@@ -19,14 +19,18 @@ import aiosmtplib
 import asyncpg
 import httpx
 import nats
+from nats.aio.client import Client
 
 from deskstream.cli.demo.mails import FILES, SUPPORT, Mail
 from deskstream.cli.environment import only_told
 from deskstream.contracts import Command
+from deskstream.messaging import Declaration, commands
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
 from deskstream.runtime.launch import running
 from deskstream.runtime.migrations import migrate
+from deskstream.runtime.privileges.credentials import FOLDER
+from deskstream.runtime.privileges.guard import Guard
 from deskstream.runtime.schemas import installed_services, schemas
 from deskstream.runtime.settings import RuntimeSettings
 from deskstream.testkit.smtp_sink import SmtpSink
@@ -42,6 +46,8 @@ class World:
     """Everything a chapter may use. Times are the desk's own, which `travel` moves."""
 
     servers: EmbeddedServers
+    guard: Guard
+    """By it each service is only itself; the demo looks on from outside, and may do anything."""
     addresses: Addresses
     database: asyncpg.Connection[asyncpg.Record]
     api: httpx.AsyncClient
@@ -50,7 +56,7 @@ class World:
     smtp_port: int
     offset: timedelta = timedelta()
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
-    caller: Any = None
+    broker: Client = field(default_factory=Client)
 
     @property
     def settings(self) -> RuntimeSettings:
@@ -65,6 +71,7 @@ class World:
             "DESKSTREAM_POSTGRES_URL": self.addresses.postgres_url,
             "DESKSTREAM_LOG_LEVEL": "error",
             "DESKSTREAM_LOG_FORMAT": "json",
+            **self.guard.told,
         }
 
     @property
@@ -76,9 +83,15 @@ class World:
         """Starts all services at the world's time, but those that run apart; returns the seconds it took."""
         started = time.perf_counter()
         here = [service for name, service in installed_services().items() if name not in apart]
-        services = await self._running.enter_async_context(running(here, self.settings, clock_offset=self.offset))
-        self.caller = services["gateway"]
+        await self._running.enter_async_context(running(here, self.settings, clock_offset=self.offset))
         return time.perf_counter() - started
+
+    async def admit(self, service: Declaration) -> None:
+        """Lets one more service in, whose tables are there."""
+        others = [one for one in self.guard.services if one.name != service.name]
+        self.guard = replace(self.guard, services=[*others, service])
+        await asyncio.to_thread(self.servers.admit, self.guard.access())
+        await self.guard.employ(self.database)
 
     async def stop(self) -> None:
         """Stops all services in good order; the servers stay."""
@@ -110,8 +123,9 @@ class World:
 
     async def ask(self, command: Command, actor: str | None = None) -> dict[str, Any]:
         """Asks a service; a refusal ends the demo."""
-        answer = await self.caller.call(command, actor=actor)
+        answer = await commands.call(self.broker, command, actor=actor)
         if not answer.ok:
+            assert answer.error is not None
             raise RuntimeError(f"{command.NAME} was refused: {answer.error.sentence}")
         return dict(answer.result)
 
@@ -163,7 +177,8 @@ async def until(look: Callable[[], Awaitable[Found | None]], what: str, within: 
 async def world(folder: Path, say: Callable[[str], None]) -> AsyncIterator[World]:
     """Everything started and furnished: accounts from a CSV file, agents and a rule from a TOML file."""
     say("starting NATS and PostgreSQL from their wheels")
-    servers = EmbeddedServers(folder)
+    guard = Guard(folder / FOLDER, list(installed_services().values()), observed=True)
+    servers = EmbeddedServers(folder, access=guard.access())
     addresses = servers.start()
     try:
         async with AsyncExitStack() as stack:
@@ -171,14 +186,18 @@ async def world(folder: Path, say: Callable[[str], None]) -> AsyncIterator[World
             stack.push_async_callback(database.close)
             customers = await stack.enter_async_context(SmtpSink())
             smtp_port, http_port = _free_port(), _free_port()
-            stack.enter_context(only_told(_environment(folder, smtp_port, http_port, customers.port)))
+            told = _environment(folder, smtp_port, http_port, customers.port)
+            stack.enter_context(only_told(told | guard.told))
             api = httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{http_port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20
             )
             await stack.enter_async_context(api)
             say("making schemas and streams")
-            await _prepare(addresses, database)
-            found = World(servers, addresses, database, api, customers, smtp_port)
+            broker = await nats.connect(addresses.nats_url)
+            stack.push_async_callback(broker.close)
+            await _prepare(broker, database)
+            await guard.employ(database)
+            found = World(servers, guard, addresses, database, api, customers, smtp_port, broker=broker)
             say("starting seven services")
             await found.start()
             stack.push_async_callback(found.stop)
@@ -203,13 +222,11 @@ def _environment(folder: Path, smtp_port: int, http_port: int, customers_port: i
     }
 
 
-async def _prepare(addresses: Addresses, database: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _prepare(broker: Client, database: asyncpg.Connection[asyncpg.Record]) -> None:
     installed = installed_services()
     for schema, sources in schemas(installed.values()).items():
         await migrate(database, schema, sources)
-    client = await nats.connect(addresses.nats_url)
-    await provision(client, topology(list(installed.values())))
-    await client.close()
+    await provision(broker, topology(list(installed.values())))
 
 
 async def _furnish(found: World) -> None:

@@ -63,6 +63,13 @@ class EmbeddedServers:
         nats = EmbeddedNats(home) if home else None
         return nats.monitor_url if nats and nats.running else None
 
+    def admit(self, access: Settings) -> None:
+        """Let in whom this says and nobody else, from now on and after the next start."""
+        self._access = access
+        home = open_home(self._data)
+        with home.locked():
+            EmbeddedNats(home).admit(access)
+
     def stop(self) -> None:
         """Stop both; data stay. Nothing happens when neither runs."""
         home = self._existing_home()
