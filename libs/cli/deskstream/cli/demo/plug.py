@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import aiosmtplib
 import psutil
 
+from deskstream.cli.database import schema
 from deskstream.cli.demo.mails import Mail, written
 from deskstream.cli.demo.telling import Teller
 from deskstream.cli.demo.world import World, until
@@ -181,8 +182,8 @@ def _in_order(shown: Sequence[tuple[str, int]]) -> bool:
 
 
 async def _dead(world: World) -> int:
-    counts = [
-        await world.database.fetchval(f"SELECT count(*) FROM {name}.waiting WHERE state = 'dead'")  # noqa: S608
-        for name in world.services
-    ]
-    return sum(counts)
+    dead = 0
+    for name in world.services:
+        async with schema(world.database, name) as tx:
+            dead += await tx.fetchval("SELECT count(*) FROM waiting WHERE state = 'dead'")
+    return dead
