@@ -11,7 +11,7 @@ import nats
 from deskstream.cli.clean import one_line
 from deskstream.cli.database import schema
 from deskstream.cli.demo.mails import Mail, written
-from deskstream.cli.demo.orders.service import NAME, declare
+from deskstream.cli.demo.orders.noting import NAME, declare
 from deskstream.cli.demo.telling import Teller, quoted
 from deskstream.cli.demo.world import World, until
 from deskstream.messaging import Declaration, dead_letters

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from deskstream.cli.faults.breaking import broker, database, limits, messages, network, services
+from deskstream.cli.faults.breaking import broker, database, limits, messages, network, processes
 from deskstream.cli.faults.breaking.kind import Kind
 from deskstream.cli.faults.breaking.victims import Victims
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("kill_service", services.kill),
-        Kind("kill_at_point", services.kill_at_point),
-        Kind("pause_service", services.pause),
-        Kind("stop_service", services.stop),
-        Kind("stop_in_batch", services.stop_in_batch),
-        Kind("freeze_loop", services.freeze_loop, long=True),
+        Kind("kill_service", processes.kill),
+        Kind("kill_at_point", processes.kill_at_point),
+        Kind("pause_service", processes.pause),
+        Kind("stop_service", processes.stop),
+        Kind("stop_in_batch", processes.stop_in_batch),
+        Kind("freeze_loop", processes.freeze_loop, long=True),
         Kind("few_descriptors", limits.few_descriptors),
         Kind("little_memory", limits.little_memory, long=True),
         Kind("kill_nats", broker.kill),

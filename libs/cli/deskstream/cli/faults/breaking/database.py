@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import psutil
 
-from deskstream.cli.faults.breaking.services import HEARING
+from deskstream.cli.faults.breaking.processes import HEARING
 from deskstream.cli.faults.breaking.victims import Victims, until_gone
 from deskstream.messaging.topology import ACK_WAIT
 
