@@ -48,7 +48,7 @@ def asked_for(expression: str) -> set[Asked]:
 def _walk(node: Any, by: frozenset[str]) -> list[Asked]:
     match node:
         case promql_parser.VectorSelector():
-            return [Asked(node.name, by | {matcher.name for matcher in node.matchers.matchers})]
+            return [Asked(node.name or "", by | {matcher.name for matcher in node.matchers.matchers})]
         case promql_parser.MatrixSelector():
             return _walk(node.vector_selector, by)
         case promql_parser.AggregateExpr():

@@ -122,7 +122,7 @@ async def end_others(admin):
 async def test_p14_p20_what_the_broker_denies_is_told_where_one_would_only_see_a_timeout(database, nats_url):
     async with desk(SAMPLE, database, nats_url) as services:
         admit(nats_url, [replace(SUMMING, hears=())])
-        told = await eventually(lambda: says(services, "permissions: "), within=15)
+        told = str(await eventually(lambda: says(services, "permissions: "), within=15))
         assert "consumer." in told
         assert "`deskstream provision --permissions`" in told
         admit(nats_url, [SUMMING])

@@ -2,13 +2,18 @@
 
 import asyncio
 import urllib.request
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
+from deskstream.messaging.service import RunningService
+from deskstream.runtime.embedded.processes import free_port
 from deskstream.runtime.health import Health
+from deskstream.runtime.launch import observed
 from deskstream.runtime.metrics import Metrics
+from deskstream.runtime.settings import RuntimeSettings
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.sample.services import COUNTING, POISON, SUMMING, Count, Wake
@@ -49,6 +54,20 @@ class Scraped:
         )
 
 
+@dataclass
+class Scrape:
+    """Services, and their /metrics asked anew each time."""
+
+    services: dict[str, RunningService]
+    metrics: Metrics
+    port: int
+
+    async def __call__(self):
+        # What was made for the one who asked before is a second old at most.
+        self.metrics._page = None
+        return Scraped(await asyncio.to_thread(read, self.port))
+
+
 @pytest_asyncio.fixture
 async def scrape(database, nats_url):
     """Both sample services with /metrics before them: `await scrape()`; `scrape.services`."""
@@ -59,15 +78,7 @@ async def scrape(database, nats_url):
         for name, service in services.items():
             health.add(name, service.problem)
         metrics.services |= services
-        port = await health.serve("127.0.0.1", 0)
-
-        async def asked():
-            # What was made for the one who asked before is a second old at most.
-            metrics._page = None
-            return Scraped(await asyncio.to_thread(read, port))
-
-        asked.services = services
-        yield asked
+        yield Scrape(services, metrics, await health.serve("127.0.0.1", 0))
         await health.stop()
 
 
@@ -164,6 +175,13 @@ async def test_however_many_ask_the_servers_are_looked_at_once_a_second(database
     assert len(set(pages)) == 1
     assert "deskstream_loop_stalled_seconds" in pages[0]
     await health.stop()
+
+
+async def test_services_that_run_already_are_observed_on_a_port_of_ones_choice(database, nats_url):
+    settings = RuntimeSettings(health_host="127.0.0.1", health_port=free_port())
+    async with desk([COUNTING], database, nats_url) as services, observed(services, settings):
+        told = Scraped(await asyncio.to_thread(read, settings.health_port))
+    assert told.of("deskstream_ready", service="counting") == 1
 
 
 async def test_timers_that_fired_are_counted(scrape):

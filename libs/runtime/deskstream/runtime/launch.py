@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
@@ -28,7 +28,7 @@ from deskstream.runtime.signals import Signals
 STOP_WITHIN_S: Final = 25.0
 YOUNG_OBJECTS: Final = 100_000
 
-__all__ = ["reach_of", "run_until_signalled", "running"]
+__all__ = ["observed", "reach_of", "run_until_signalled", "running"]
 
 log = structlog.get_logger()
 
@@ -142,6 +142,19 @@ async def run_until_signalled(declarations: Sequence[Declaration], settings: Run
         log.info("ready", services=list(services))
         await _first_of(signals.event, services.values())
         log.info("stopping")
+
+
+@asynccontextmanager
+async def observed(services: Mapping[str, RunningService], settings: RuntimeSettings) -> AsyncIterator[None]:
+    """Health and metrics of services that run already, told where `settings.health_port` says."""
+    health = Health("deskstream " + " ".join(services))
+    metrics = Metrics(health)
+    metrics.services |= services
+    health.add_page("/metrics", metrics.page)
+    for name, service in services.items():
+        health.add(name, service.problem)
+    async with _served(health, settings):
+        yield
 
 
 @asynccontextmanager

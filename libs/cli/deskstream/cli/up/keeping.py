@@ -23,7 +23,7 @@ from deskstream.messaging.service import RunningService
 from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.embedded.processes import EmbeddedServerError, born
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
-from deskstream.runtime.launch import running
+from deskstream.runtime.launch import observed, running
 from deskstream.runtime.privileges.credentials import FOLDER
 from deskstream.runtime.privileges.guard import Guard
 from deskstream.runtime.reach import reach_of
@@ -50,7 +50,7 @@ class Plan:
 async def keep_up(plan: Plan) -> None:
     """Returns when SIGTERM or SIGINT came and everything is stopped again. Data stay.
 
-    Raises EmbeddedServerError, MigrationError, SettingsError, CredentialsError, Problem; the servers are stopped anyway.
+    Raises EmbeddedServerError, MigrationError, SettingsError, CredentialsError, Problem; servers are stopped anyway.
     """
     guard = Guard(plan.folder / FOLDER, plan.services, adapters_elsewhere())
     servers = EmbeddedServers(plan.folder, access=guard.access())
@@ -75,7 +75,7 @@ async def _run(plan: Plan, servers: EmbeddedServers, guard: Guard) -> None:
         await guard.employ(connection)
     await provision_all(reach_of(settings), plan.services)
     plan.step(f"Starting {len(plan.services)} services …")
-    async with running(plan.services, settings) as services:
+    async with running(plan.services, settings) as services, observed(services, _on_loopback(settings)):
         state = _state(plan.surroundings, addresses)
         write_state(plan.folder, state)
         plan.ready(state)
@@ -116,6 +116,13 @@ def _signals_cancel() -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+def _on_loopback(settings: RuntimeSettings) -> RuntimeSettings:
+    """Health is asked for by its port; others see it only where somebody named the address, too."""
+    if "health_host" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"health_host": "127.0.0.1"})
 
 
 def _state(around: Surroundings, addresses: Addresses) -> State:
