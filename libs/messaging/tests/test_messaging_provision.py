@@ -43,8 +43,8 @@ async def test_provisioning_again_changes_nothing(client):
 async def test_o5_a_stream_that_differs_is_put_right_and_told(client, change, why):
     found = next(stream for stream in WANTED.streams if stream.name == "EVENTS_COUNTING")
     config = StreamConfig(
-        name=found.name, subjects=list(found.subjects), retention=RetentionPolicy.LIMITS, discard=DiscardPolicy.NEW, max_age=259200,
-        duplicate_window=120, deny_delete=True, allow_direct=True, max_bytes=10_000_000,
+        name=found.name, subjects=list(found.subjects), retention=RetentionPolicy.LIMITS, discard=DiscardPolicy.NEW,
+        max_age=259200, duplicate_window=120, deny_delete=True, allow_direct=True, max_bytes=10_000_000,
     )  # fmt: skip
     await client.jsm().add_stream(replace(config, **change))
     told = (await changed(client))[STREAM]

@@ -5,6 +5,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -19,6 +20,7 @@ from deskstream.messaging.permissions import inbox_prefix
 PING_S: Final = 3
 PENDING_BYTES: Final = 16 * 1024 * 1024
 EXIT_CLOSED: Final = 70
+DENIED_TOLD_EVERY_S: Final = 1.0
 
 MEND_DENIED: Final = "run `deskstream provision --permissions`, give NATS the new configuration, reload it"
 
@@ -45,8 +47,27 @@ class Wish:
     """Hears what the broker complains of."""
 
 
+class _Denials:
+    """Tells what the broker denies, loudly, but not for each of a thousand messages."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._silent_until = 0.0
+        self._untold = 0
+
+    def tell(self, subject: str) -> None:
+        """One line a second."""
+        if monotonic() < self._silent_until:
+            self._untold += 1
+            return
+        log.error("denied_by_broker", service=self._service, subject=subject, untold=self._untold, mend=MEND_DENIED)
+        self._silent_until, self._untold = monotonic() + DENIED_TOLD_EVERY_S, 0
+
+
 def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[None]], wish: Wish) -> NatsBroker:
     """A broker that reconnects for ever; if the client gives up all the same, the process ends and is restarted."""
+
+    denials = _Denials(name)
 
     async def closed() -> None:
         if not wish.to_stop:
@@ -56,7 +77,7 @@ def make_broker(name: str, reach: Reach, reconnected: Callable[[], Awaitable[Non
     async def failed(error: Exception) -> None:
         # A denied publish or subscription shows up only here; the caller sees a mere timeout.
         if denied := denied_subject(error):
-            log.error("denied_by_broker", service=name, subject=denied, mend=MEND_DENIED)
+            denials.tell(denied)
         else:
             log.error("broker_error", service=name, reason=repr(error))
         if wish.complained is not None:
