@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -63,7 +64,9 @@ class Readiness:
     def heard(self, error: Exception) -> None:
         """The broker complained on the connection: what it denies, the one who asked for sees as a mere timeout."""
         if "permissions violation" in str(error).lower():
-            self._denied = monotonic(), str(error).removeprefix("nats: ")
+            # A subscription that was denied is never made again, whatever the broker allows later.
+            at = inf if "subscription" in str(error).lower() else monotonic()
+            self._denied = at, str(error).removeprefix("nats: ")
 
     async def problem(self) -> str | None:
         """The first thing that is wrong, in a sentence; None when the service can do its work."""
