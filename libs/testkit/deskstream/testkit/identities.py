@@ -81,7 +81,11 @@ def _guard(folder: Path, admitted: Mapping[str, Declaration]) -> Guard:
 async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, services: Sequence[str]) -> None:
     """Roles for these services, and what each may do with the tables that are there now."""
     passwords = {name: password_of(database, name) for name in services}
-    await make_roles(connection, passwords)
+    try:
+        await make_roles(connection, passwords)
+    except asyncpg.InsufficientPrivilegeError:
+        # A server of somebody's who lets us make databases, and no roles: services work as their owner.
+        return
     await grants(connection, services)
     if folder := os.environ.get(VARIABLE):
         for name, password in passwords.items():
