@@ -67,6 +67,9 @@ class ArrivalOrder:
         while True:
             while self._arrived:
                 item = self._arrived.popleft()
+                if item.delivered == 1:
+                    # Never given to anybody, and yet behind us: the stream was made anew, or put back.
+                    self._next = min(self._next, stream_sequence_of(item))
                 await self._before(stream_sequence_of(item))
                 self._runner.offer(item)
             self._wake.clear()

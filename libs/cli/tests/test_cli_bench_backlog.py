@@ -1,0 +1,20 @@
+import pytest
+
+
+async def test_who_does_not_hear_conversations_cannot_be_measured(nowhere):
+    said = await nowhere("bench", "drain", "--reader", "crm")
+    assert said.code == 2
+    assert "These do:" in said.err
+    assert "sla" in said.err
+
+
+@pytest.mark.slow
+async def test_p2_p4_a_history_is_read_through_a_kill_and_hardly_anything_twice(nowhere):
+    said = await nowhere("bench", "bootstrap", "--events", 10_000, "--json")
+    assert said.code == 0, said.err
+    figures = said.json
+    assert figures["events"] == 10_000
+    assert 0 < figures["killed_at"] < 10_000
+    assert figures["read_again"] <= 400
+    assert figures["events_per_s"] > 0
+    assert figures["memory_mb"] < 200
