@@ -22,7 +22,7 @@ ARROWS = {
     "ticketing": {"conversation", "ticketing"},
     "routing": {"conversation"},
     "sla": {"conversation"},
-    "gateway": {"conversation", "routing", "sla"},
+    "gateway": {"conversation", "routing", "sla", "ticketing"},
 }
 """Service -> whom it hears. An arrow costs every message that travels it: one more needs an ADR with its cost.
 

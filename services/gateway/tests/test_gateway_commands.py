@@ -72,6 +72,8 @@ BODIES = {
     "review": {"verdict": "valid"},
     "claim": {},
     "hand_over": {"to": "bruno", "reason": "knows it"},
+    "prefill_ticket": {"messages": [str(ID)]},
+    "dismiss_ticket_suggestion": {},
 }
 
 

@@ -21,7 +21,7 @@ from deskstream.contracts.conversation import (
 from deskstream.contracts.facts import Note, Priority, Reply, SnoozeFacts, Stage
 from deskstream.contracts.routing import OwnerChosen
 from deskstream.contracts.sla import ClockEvent, ClockWarned, Metric, Outcome
-from deskstream.gateway.handlers import SHOWN, project
+from deskstream.gateway.handlers import OF_CONVERSATIONS, project
 from deskstream.gateway.views.rows import rows
 
 INBOX = """
@@ -209,7 +209,7 @@ async def test_the_table_sorts_as_urgency_is_defined(hear, story, api):
 
 def test_everything_said_about_conversations_is_shown():
     said = {kind for kind in events().values() if LANE == kind.LANE or issubclass(kind, (OwnerChosen, ClockEvent))}
-    assert set(SHOWN) == {kind for kind in said if kind.KEY == "conversation_id"}
+    assert set(OF_CONVERSATIONS) == {kind for kind in said if kind.KEY == "conversation_id"}
 
 
 async def test_the_last_touch_is_the_latest_whoever_comes_late(pool, hear, story):

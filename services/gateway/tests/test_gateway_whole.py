@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic_settings import BaseSettings
 
-from deskstream.contracts import Event, Refused, conversation, routing, sla
+from deskstream.contracts import Event, Refused, conversation, issues, routing, sla, ticketing
 from deskstream.contracts.conversation import SendReply
 from deskstream.gateway.app import SERVICE
 from deskstream.messaging import Aggregate, Answer, Declaration, Query, Service
@@ -53,10 +53,10 @@ def parrot(tmp_path):
     """A service that says what it is told to."""
     (tmp_path / "0001_nothing.sql").write_text("SELECT 1")
 
-    def parrot(name, lane, *answers):
+    def parrot(name, *lanes, answers=()):
         service = Service(hears=(), answers=(Answer(Say, PARROT, key=lambda say: say.event.key()), *answers))
         return Declaration(
-            name=name, settings=NoSettings, build=lambda settings: service, migrations=tmp_path, says=(lane,)
+            name=name, settings=NoSettings, build=lambda settings: service, migrations=tmp_path, says=lanes
         )
 
     return parrot
@@ -73,9 +73,10 @@ def address(monkeypatch):
 
 async def test_what_services_say_is_seen_and_what_is_asked_reaches_them(database, nats_url, parrot, address, story):
     others = [
-        parrot("conversation", conversation.LANE, Query(SendReply, reply)),
+        parrot("conversation", conversation.LANE, answers=[Query(SendReply, reply)]),
         parrot("routing", routing.LANE),
         parrot("sla", sla.LANE),
+        parrot("ticketing", ticketing.LANE, issues.LANE),
     ]
     headers = {"Authorization": f"Bearer {TOKEN}", "X-Agent": "anna"}
     async with (

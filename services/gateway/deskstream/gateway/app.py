@@ -2,8 +2,8 @@
 
 from importlib.resources import files
 
-from deskstream.contracts import conversation, routing, sla
-from deskstream.gateway.api.commands import CALLS
+from deskstream.contracts import conversation, issues, routing, sla, ticketing
+from deskstream.gateway.api import commands, work_commands
 from deskstream.gateway.config import Settings
 from deskstream.gateway.handlers import HEARS
 from deskstream.gateway.server import http
@@ -20,8 +20,8 @@ SERVICE = Declaration(
     settings=Settings,
     build=build,
     migrations=files("deskstream.gateway") / "migrations",
-    hears=(conversation.LANE, routing.LANE, sla.LANE),
-    calls=CALLS,
+    hears=(conversation.LANE, routing.LANE, sla.LANE, ticketing.LANE, issues.LANE),
+    calls=(*commands.CALLS, *work_commands.CALLS),
     # One writer makes the feed's ids a place to resume from.
     exclusive=True,
 )

@@ -1,4 +1,4 @@
-"""What the inbox shows, as pure rules: which button, how urgent, how far a reply got, who takes part."""
+"""What inbox and vistas show, as pure rules: which button, how urgent, how far a reply got, who acts next."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from uuid import UUID
 
 from deskstream.contracts.facts import ContactFacts, Participant, Priority, Reply, Stage
 from deskstream.contracts.inbound import Identity
+from deskstream.contracts.linked import UNSOLVED, TicketStage
 from deskstream.contracts.sla import ClockFacts, Outcome
+from deskstream.contracts.work import Severity, TicketFacts
 
 Button = Literal["Reply", "First reply"]
 
@@ -204,3 +206,30 @@ def entries(history: Sequence[Recorded]) -> list[Recorded]:
             continue
         shown.append(recorded)
     return sorted(shown, key=lambda recorded: (recorded.at, recorded.id))
+
+
+Triage = Literal["untriaged", "triaged", "closed"]
+TRIAGES: tuple[Triage, ...] = ("untriaged", "triaged", "closed")
+Tracker = Literal["product_assist", "active"]
+TRACKERS: tuple[Tracker | None, ...] = (None, "active", "product_assist")
+SEVERITIES = tuple(Severity)
+"""The gravest first."""
+
+
+def triage_of(stage: TicketStage) -> Triage:
+    """Which of the tiered vistas lists a ticket (W3, R11)."""
+    if stage is TicketStage.NEW:
+        return "untriaged"
+    return "triaged" if stage in UNSOLVED else "closed"
+
+
+def tracker_of(ticket: TicketFacts) -> Tracker | None:
+    """Which tracker lists a ticket (R12); None once it is solved."""
+    if ticket.stage not in UNSOLVED:
+        return None
+    return "product_assist" if ticket.needs_code_change == "yes" or ticket.issues else "active"
+
+
+def closed_at(ticket: TicketFacts) -> datetime | None:
+    """When it was solved, or canceled without; None while it is neither (R11: closed by date)."""
+    return None if ticket.stage in UNSOLVED else ticket.solved_at or ticket.ended_at

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import asyncpg
 import structlog
 
+from deskstream.gateway.handlers import SHOWN
 from deskstream.gateway.store import feed
 from deskstream.gateway.store.feed import WINDOW, Wanted
 
@@ -21,6 +22,9 @@ BACKLOG = 64
 # What a database that is being restarted raises; the reader goes on when it is back.
 _UNWELL = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _PAUSE = 1.0
+
+# An event says what it is about under the name that it has for it: conversation_id, ticket_id, issue_id, part_id.
+_KEYS = {kind.NAME: kind.KEY for kind in SHOWN}
 
 log = structlog.get_logger()
 
@@ -201,7 +205,7 @@ def _line(row: asyncpg.Record) -> Line:
         "at": row["at"].isoformat(),
         "service": row["service"],
         "event": row["event"],
-        "conversation_id": str(row["conversation_id"]),
+        _KEYS[row["event"]]: str(row["conversation_id"]),
         "number": row["number"],
         "sequence": row["sequence"],
         "actor": row["actor"],

@@ -10,7 +10,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic_core import to_json
 
-from deskstream.contracts import Command, routing
+from deskstream.contracts import Command, conversation_tickets, routing
 from deskstream.contracts import conversation as wishes
 from deskstream.contracts.ids import AgentId
 from deskstream.contracts.inbound import MESSAGE_LIMIT
@@ -65,6 +65,8 @@ OFFERS = (
     Offer(_on("review"), wishes.Review),
     Offer(_on("claim"), routing.Claim, as_agent=True),
     Offer(_on("hand-over"), routing.HandOver),
+    Offer(_on("prefill-ticket"), conversation_tickets.PrefillTicket),
+    Offer(_on("dismiss-ticket-suggestion"), conversation_tickets.DismissTicketSuggestion),
 )
 
 GIVEN = frozenset({"conversation_id", "agent"})

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from deskstream.gateway.api.problems import HttpProblem
 from deskstream.gateway.store.lists import Filters, Place, Sort
+from deskstream.gateway.store.tickets import TicketFilters, TicketSort
 
 _MAC_SIZE = 16
 
@@ -21,8 +22,8 @@ class Cursors:
     """The cursors of one list: other filters or another order make another signature."""
 
     secret: bytes
-    filters: Filters
-    sort: Sort
+    filters: Filters | TicketFilters
+    sort: Sort | TicketSort
 
     def write(self, place: Place) -> str:
         """The cursor behind `place`."""

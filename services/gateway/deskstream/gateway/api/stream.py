@@ -24,7 +24,7 @@ router = APIRouter(dependencies=[Depends(caller)])
 SEND_WITHIN = 30.0
 """Seconds that one part may take to leave; then the client is too slow and is let go."""
 
-Service = Literal["conversation", "routing", "sla"]
+Service = Literal["conversation", "routing", "sla", "ticketing"]
 _EVENTS = frozenset(kind.NAME for kind in SHOWN)
 
 
@@ -35,7 +35,10 @@ class StreamQuery(BaseModel):
 
     service: Annotated[list[Service], Field(description="Only what these say.")] = []
     event: Annotated[list[str], Field(description="Only these, e.g. customer_replied.", max_length=50)] = []
-    key: Annotated[list[UUID], Field(description="Only what is about these conversations.", max_length=100)] = []
+    key: Annotated[
+        list[UUID],
+        Field(description="Only what is about these conversations, tickets, issues or parts.", max_length=100),
+    ] = []
     after: Annotated[
         int | None, Field(ge=0, lt=2**63, description="Begin behind this id; without it, with what comes next.")
     ] = None

@@ -1,7 +1,7 @@
 """Reading one conversation: its row of the inbox and its part of the feed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,18 @@ _BY_ID = """
 """
 
 _ID_OF_NUMBER = "SELECT conversation_id FROM inbox WHERE number = $1"
+
+_REFERENCE = """
+    SELECT number, channel
+    FROM inbox
+    WHERE conversation_id = $1 AND stage IS NOT NULL
+"""
+
+_TITLES = """
+    SELECT conversation_id, stage, facts::json ->> 'title' AS title
+    FROM inbox
+    WHERE conversation_id = ANY ($1::uuid[]) AND stage IS NOT NULL
+"""
 
 # What a page of the timeline needs besides its own entries, however old: who takes part, why this owner, how far
 # replies got. Of messages only who wrote them.
@@ -57,6 +69,16 @@ async def id_of(tx: Tx, number: int) -> UUID | None:
     """The id of the conversation that people see as CONV-<number>."""
     found: UUID | None = await tx.fetchval(_ID_OF_NUMBER, number)
     return found
+
+
+async def reference(tx: Tx, conversation_id: UUID) -> asyncpg.Record | None:
+    """Number and channel of a conversation; None while nothing was heard from it."""
+    return await tx.fetchrow(_REFERENCE, conversation_id)
+
+
+async def titles(tx: Tx, conversation_ids: Sequence[UUID]) -> Sequence[asyncpg.Record]:
+    """Title and stage of each of these that something was heard from."""
+    return await tx.fetch(_TITLES, conversation_ids)
 
 
 async def standing(tx: Tx, conversation_id: UUID) -> list[Recorded]:

@@ -13,8 +13,11 @@ from deskstream.contracts.conversation import (
     TitleChanged,
 )
 from deskstream.contracts.facts import ConversationFacts
+from deskstream.contracts.issues import IssueEvent
 from deskstream.contracts.routing import OwnerChosen
 from deskstream.contracts.sla import ClockEvent
+from deskstream.contracts.ticketing import PartEvent, TicketEvent
+from deskstream.gateway.views.work import work_body, work_summary
 from deskstream.messaging import Heard
 
 Line: TypeAlias = tuple[Any, ...]
@@ -46,6 +49,8 @@ def _left_out(kind: type[Event]) -> dict[str, Any]:
 def line(heard: Heard[Any]) -> Line:
     """What the feed keeps of one event."""
     event = heard.data
+    if isinstance(event, (TicketEvent, PartEvent, IssueEvent)):
+        return _work_line(heard, event)
     number = event.after.number if isinstance(event, ConversationEvent) else event.number
     return (
         heard.at,
@@ -57,6 +62,20 @@ def line(heard: Heard[Any]) -> Line:
         heard.actor,
         summary(event),
         body_of(event),
+    )
+
+
+def _work_line(heard: Heard[Any], event: TicketEvent | PartEvent | IssueEvent) -> Line:
+    return (
+        heard.at,
+        subjects.owner_of(heard.lane),
+        event.NAME,
+        event.after.id,
+        heard.sequence,
+        event.after.number,
+        heard.actor,
+        work_summary(event),
+        work_body(event),
     )
 
 
