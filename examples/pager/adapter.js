@@ -1,18 +1,9 @@
-// The pager channel: the pager's events are lines of JSON on stdin; what became of them, and replies, go to stdout.
-import { readFileSync } from "node:fs";
+// The pager channel: the pager's events are lines on stdin; what became of them, and replies, go to stdout.
 import { createInterface } from "node:readline";
-import { jetstream } from "@nats-io/jetstream";
-import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
+import { connected } from "./broker.js";
 import { translate } from "./translate.js";
 
-const { DESKSTREAM_NATS_URL: servers, DESKSTREAM_NATS_SEED_FILE: seed } = process.env;
-const broker = await connect({
-  servers,
-  authenticator: seed ? nkeyAuthenticator(Buffer.from(readFileSync(seed, "utf8").trim())) : undefined,
-  inboxPrefix: "_INBOX_channel_pager", // The only one that a locked broker lets this user read.
-  maxReconnectAttempts: -1,
-});
-const stream = jetstream(broker);
+const { broker, stream } = await connected("pager");
 const publish = (message) => stream.publish("inbound.pager.oncall", JSON.stringify(message));
 
 async function hear(event, told) {
@@ -40,6 +31,6 @@ hear("message_duplicate", () => "duplicate");
 hear("message_rejected", ({ field, reason }) => `rejected: ${field} ${reason}`);
 deliver();
 for await (const line of createInterface({ input: process.stdin })) {
-  const message = translate(JSON.parse(line));
+  const message = translate(line);
   if (message) await publish(message); // Resolved once the stream has it on disk.
 }

@@ -1,8 +1,17 @@
 // From what the pager tells to what Deskstream reads: pure, so that every kind of page is a row in a table.
 const LONGEST = 30_000; // Characters; a whole message has 64 KiB.
 
-/** The message that an event of the pager is; null where nobody wrote anything to us. */
-export function translate(event) {
+/** The message that a line of the pager's is; null where nobody wrote anything to us, or nobody could read it. */
+export function translate(line) {
+  try {
+    return messageOf(JSON.parse(line));
+  } catch (error) {
+    console.error(`left out, because ${error.message}: ${line.slice(0, 200)}`); // One bad line must not end it all.
+    return null;
+  }
+}
+
+function messageOf(event) {
   if (event.from === "desk") return null; // What we sent ourselves comes back on the feed.
   const about = { sender: { external_id: event.from, name: event.name }, title: event.subject };
   const thread = { external_id: event.incident };
