@@ -7,6 +7,7 @@ from functools import partial
 import asyncpg
 import nats
 import pytest
+from nats.aio.client import Client
 
 from deskstream.contracts.journal import ReadHeads
 from deskstream.messaging import commands
@@ -52,7 +53,7 @@ async def count_everything(client):
 class Asked:
     """Counts on, a key after the other, and asks again what was not answered."""
 
-    client: nats.aio.client.Client
+    client: Client
     numbers: Counter[str] = field(default_factory=Counter)
     unanswered: list[tuple[str, int]] = field(default_factory=list)
 

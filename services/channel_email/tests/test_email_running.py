@@ -1,6 +1,7 @@
 """The mail channel as it really runs: SMTP in, a broker behind, mails out to a folder, and a bounce back."""
 
 import asyncio
+import json
 import socket
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -116,14 +117,14 @@ async def titles_on_the_stream(nats_url):
         stream = client.jetstream()
         last = (await stream.stream_info("INBOUND")).state.last_seq
         stored = [await stream.get_msg("INBOUND", sequence) for sequence in range(1, last + 1)]
-        return list(dict.fromkeys(read_inbound(message.data or b"").title for message in stored))
+        return list(dict.fromkeys(json.loads(message.data or b"{}")["title"] for message in stored))
     finally:
         await client.close()
 
 
 @pytest.mark.slow
 async def test_p3_what_was_taken_without_a_broker_goes_out_before_what_came_later(database, own_broker, port):
-    url, brought = own_broker.start(), []
+    url, brought = own_broker.start(), list[str]()
 
     async def bring_one(client):
         number = len(brought)

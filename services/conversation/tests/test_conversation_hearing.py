@@ -132,8 +132,8 @@ def test_n3_who_a_colleague_wrote_to_is_the_requester_and_the_colleague_a_member
     story, eva, paul = Story(), person("eva@ours.example"), person("paul@client.example")
     [opened] = story.customer(sender=eva, requester=paul, copied=(paul,))
     assert opened.requester == paul
-    assert story.state.requester == paul
-    assert [(one.identity, one.verified) for one in story.state.participants] == [(eva, True)]
+    assert story.open.requester == paul
+    assert [(one.identity, one.verified) for one in story.open.participants] == [(eva, True)]
     [replied] = story.customer(sender=paul)
     assert replied.by == "requester"
 
