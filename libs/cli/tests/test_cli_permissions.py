@@ -3,12 +3,14 @@
 import ssl
 import stat
 import subprocess
+from dataclasses import replace
 
+import asyncpg
 import nats
 import pytest
 
 from deskstream.cli.doctor.finding import Level
-from deskstream.cli.doctor.privileges import broker_privileges, compared
+from deskstream.cli.doctor.privileges import broker_privileges, compared, database_privileges
 from deskstream.messaging.permissions import OPERATOR, inbox_prefix, of_service
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.processes import environment, free_port
@@ -17,7 +19,7 @@ from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.reach import reach_of
 from deskstream.runtime.schemas import installed_services
 from deskstream.runtime.settings import RuntimeSettings
-from deskstream.testkit.desk import desk
+from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.sample.services import COUNTING, SUMMING
 
@@ -224,3 +226,20 @@ async def test_o5_permissions_of_an_older_release_are_found_at_the_broker(databa
         await client.close()
     assert [one.level for one in found] == [Level.WRONG]
     assert "summing" in found[0].sentence
+
+
+async def test_o5_roles_that_may_too_much_or_are_missing_are_told(database, nats_url):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    owner = await asyncpg.connect(database)
+    assert [one.level for one in await database_privileges(owner, [COUNTING, SUMMING])] == [Level.FINE]
+    await owner.execute("GRANT SELECT ON counting.journal TO deskstream_summing")
+    [told] = await database_privileges(owner, [COUNTING, SUMMING])
+    assert told.level is Level.WRONG
+    assert told.sentence == 'deskstream_summing has SELECT on TABLE "counting"."journal".'
+    assert "deskstream migrate" in told.mend
+    [told] = await database_privileges(owner, [COUNTING, replace(SUMMING, name="unheard_of")])
+    assert (told.level, told.sentence) == (
+        Level.WARNING,
+        "Not every service (unheard_of) has a role of its own in PostgreSQL.",
+    )
+    await owner.close()

@@ -100,8 +100,8 @@ async def database_privileges(connection: Connection, declarations: Sequence[Dec
     roles = {row["rolname"] for row in await connection.fetch(_ROLES, [role_of(name) for name in names])}
     without = [name for name in names if role_of(name) not in roles]
     if without:
-        what = "No service has" if len(without) == len(names) else f"{_some(without)} have not"
-        return [warning(DATABASE, f"{what} a role of its own in PostgreSQL.", _NO_ROLES)]
+        who = "No service" if len(without) == len(names) else f"Not every service ({_some(without)})"
+        return [warning(DATABASE, f"{who} has a role of its own in PostgreSQL.", _NO_ROLES)]
     found = await differences(connection, names)
     if found:
         return [wrong(DATABASE, f"{_some([str(one) for one in found])}.", _MIGRATE)]
