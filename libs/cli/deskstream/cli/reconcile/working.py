@@ -127,16 +127,18 @@ async def _mend_one(
     ):
         owed = await comparison.owe()
         back = await mending.take_back(comparison, client, lane.state, reporting.moved)
-        if back.events and lane.name.startswith(f"{subjects.OUTBOUND}."):
-            await _doubt_sends(tx, lane, declarations)
+        if back.events:
+            await _tell_readers(tx, lane, declarations)
     return replace(result, owed=owed, taken_back=back.events, numbers_lost=back.numbers_lost)
 
 
-async def _doubt_sends(tx: Connection, lane: Lane, declarations: Sequence[Declaration]) -> None:
-    """In the same transaction: the channel must not hear of it before it is in doubt."""
-    sent = await mending.taken_back(tx, lane.name)
+async def _tell_readers(tx: Connection, lane: Lane, declarations: Sequence[Declaration]) -> None:
+    """In the same transaction: nobody must hear what was taken back before it is in doubt, or never hear of it."""
+    leaving = lane.name.startswith(f"{subjects.OUTBOUND}.")
+    sent = await mending.taken_back(tx, lane.name) if leaving else []
     for reader in [one.name for one in declarations if lane.name in one.hears]:
         await tx.execute(_USE, reader)
+        await mending.hear_again(tx, lane.name)
         await mending.doubt_sends(tx, lane.name, sent)
     await tx.execute(_USE, lane.service)
 

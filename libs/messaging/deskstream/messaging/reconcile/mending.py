@@ -12,9 +12,10 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from deskstream.contracts import subjects
-from deskstream.contracts.envelope import Stamp
+from deskstream.contracts.envelope import Stamp, event_type
 from deskstream.contracts.ids import effect_id
 from deskstream.contracts.journal import NumberLost
+from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging.declare import Declaration, Tx
 from deskstream.messaging.journal import row_of
 from deskstream.messaging.reconcile.lists import Compared, Moved
@@ -94,7 +95,7 @@ ON CONFLICT DO NOTHING
 
 _LAST_SAID: Final = "SELECT max(at) FROM journal"
 
-_HEAR_AGAIN: Final = "UPDATE lanes_heard SET durable = ''"
+_HEAR_AGAIN: Final = "UPDATE lanes_heard SET durable = '' WHERE lane = $1"
 
 _DOUBT: Final = """
 UPDATE sends
@@ -114,7 +115,7 @@ _SAID: Final = """
 SELECT j.key, j.seq, j.message_id, j.type, j.body, j.correlation
 FROM recovered r
 JOIN journal j ON j.id = r.journal_id AND j.at = r.said_at
-WHERE j.lane = $1
+WHERE j.lane = $1 AND j.type = $2
 ORDER BY j.id
 """
 
@@ -157,16 +158,23 @@ async def take_back(compared: Compared, client: Client, state: StreamState, move
 async def prepare_reader(tx: Tx, client: Client, declaration: Declaration) -> None:
     """Makes a service of an older database hear again what its durables have passed. Before anything is taken back:
     where a service last was is read from its journal."""
-    await tx.execute(_HEAR_AGAIN)
+    for lane in declaration.hears:
+        await hear_again(tx, lane)
     await tx.execute(_DOUBT, PUT_BACK)
     if subjects.INBOUND in declaration.hears:
         last: datetime | None = await tx.fetchval(_LAST_SAID)
         await _rewind(client, declaration.name, last)
 
 
+async def hear_again(tx: Tx, lane: str) -> None:
+    """Has the service of this schema compare a lane with the journal of its owner. Once more in the transaction that
+    mends that journal: who runs meanwhile may have compared too early."""
+    await tx.execute(_HEAR_AGAIN, lane)
+
+
 async def taken_back(tx: Tx, lane: str) -> list[Sent]:
-    """What was taken back on an outbound lane: it may have left."""
-    return [tuple(row) for row in await tx.fetch(_SAID, lane)]
+    """The replies that were taken back on an outbound lane: they may have left."""
+    return [tuple(row) for row in await tx.fetch(_SAID, lane, event_type(OutboundMessage))]
 
 
 async def doubt_sends(tx: Tx, lane: str, sent: Sequence[Sent]) -> None:
