@@ -1,6 +1,7 @@
 """What the doctor finds out about servers that are full, drifted, denying or in another time; each really made so."""
 
 import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -10,6 +11,7 @@ import pytest
 
 from deskstream.cli.doctor.examining import MONITOR, examine
 from deskstream.cli.doctor.finding import Level
+from deskstream.cli.doctor.surroundings import examine_machine
 from deskstream.cli.place import Place
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
@@ -123,3 +125,22 @@ async def test_o5_a_service_that_is_not_ready_says_why(settings, database):
         found = await ills(settings)
     assert found["services"].sentence.startswith("summing is not ready: database: what was said 3600 s ago")
     assert "log of summing" in found["services"].mend
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of two megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"nobody may mount here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_o5_a_disk_that_is_nearly_full_is_told(small_disk):
+    (found,) = examine_machine(Place(folder=small_disk))
+    assert found.level is Level.WRONG
+    assert f"0.0 GiB are free where the data lie ({small_disk})" in found.sentence
+    assert "Make room" in found.mend
