@@ -1,17 +1,21 @@
 """P4: the database is put back to an earlier moment than its streams: noticed on start, mended by reconcile."""
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 import nats
 import pytest
 
+from deskstream.messaging import sends
+from deskstream.messaging.positions import read_now
 from deskstream.messaging.reconcile import mending
 from deskstream.messaging.reconcile.lists import compared
 from deskstream.messaging.reconcile.stored import state_of
 from deskstream.testkit.databases import database_url
-from deskstream.testkit.desk import desk
+from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
 
@@ -134,3 +138,27 @@ async def test_p3_a_number_whose_event_nobody_has_any_more_is_closed_and_readers
     assert [tuple(row) for row in rows] == [
         (1, "deskstream.counting.counted"), (2, "deskstream.number_lost"), (3, "deskstream.counting.counted"),
     ]  # fmt: skip
+
+
+async def test_p9_a_reply_that_was_taken_back_is_in_doubt_and_not_sent_again_as_if_it_were_new(
+    database, nats_url, pool_for, broker
+):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    pool = await pool_for("summing")
+    lane, identity = "outbound.email", uuid4()
+    await pool.execute(
+        "INSERT INTO sends (lane, key, seq, message_id, type, body, correlation, state, next_at, at) "
+        "VALUES ($1, 'conversation', 1, $2, 'deskstream.outbound_message', '{}', $2, 'queued', now(), now())",
+        lane,
+        identity,
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        await mending.prepare_reader(connection, broker, SUMMING)
+        reply = ("conversation", 2, uuid4(), "deskstream.outbound_message", "{}", identity)
+        await mending.doubt_sends(connection, lane, [reply])
+        await mending.doubt_sends(connection, lane, [reply])
+        claimed = await sends.claim(connection, await read_now(connection, timedelta(minutes=1)), 10)
+    rows = await pool.fetch("SELECT seq, state, reason FROM sends ORDER BY seq")
+    assert [(row["seq"], row["state"]) for row in rows] == [(1, "sending"), (2, "unknown")]
+    assert {row["reason"] for row in rows} == {mending.PUT_BACK}
+    assert [(one.sequence, one.uncertain) for one in claimed] == [(1, True)]

@@ -199,7 +199,9 @@ def _process(stage: Stage, name: str) -> Iterator[subprocess.Popen[bytes]]:
         "DESKSTREAM_EMAIL_LISTEN": "127.0.0.1:0",
         "DESKSTREAM_LOG_LEVEL": "warning",
     }
-    process = subprocess.Popen([sys.executable, "-m", "deskstream.runtime", name], env=environment_of_its_own(told))
+    command = [sys.executable, "-m", "deskstream.runtime", name]
+    # Its log would stand between the figures.
+    process = subprocess.Popen(command, env=environment_of_its_own(told), stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:
