@@ -63,22 +63,29 @@ def production(users: Sequence[Permissions], given: Production) -> str:
         "max_connections": 1000,
         "ping_interval": "20s",
         "write_deadline": "10s",
-        "jetstream": {
-            "store_dir": given.store,
-            # Explicit: by default the server takes what is free now, and a full disk stops it without a word.
-            "max_file_store": given.max_file_store,
-            "max_memory_store": 64 * 1024**2,
-            # On a single node the default may lose two minutes at a power cut. A cluster of three may leave it out.
-            "sync_interval": "always",
-        },
+        "jetstream": _jetstream(given),
+        **_tls(given.tls),
+        **access(users, {user.user: f"${variable_of(user.user)}" for user in users}),
     }
-    if given.tls:
-        tls = given.tls
-        settings["tls"] = {
-            "cert_file": tls.certificate, "key_file": tls.key, "ca_file": tls.authority, "verify": True, "timeout": 5,
-        }  # fmt: skip
-    settings |= access(users, {user.user: f"${variable_of(user.user)}" for user in users})
     return f"{_HEAD}\ninclude keys.conf\n\n{_notation(settings)}"
+
+
+def _jetstream(given: Production) -> Settings:
+    return {
+        "store_dir": given.store,
+        # Explicit: by default the server takes what is free now, and a full disk stops it without a word.
+        "max_file_store": given.max_file_store,
+        "max_memory_store": 64 * 1024**2,
+        # On a single node the default may lose two minutes at a power cut. A cluster of three may leave it out.
+        "sync_interval": "always",
+    }
+
+
+def _tls(tls: Tls | None) -> Settings:
+    if tls is None:
+        return {}
+    files = {"cert_file": tls.certificate, "key_file": tls.key, "ca_file": tls.authority}
+    return {"tls": {**files, "verify": True, "timeout": 5}}
 
 
 def keys_file(keys: Mapping[str, str]) -> str:
