@@ -42,21 +42,23 @@ READS = 300
 # Each copy is a ticket of its own: with its id, its number, and the same links.
 _MULTIPLY = """
 WITH source AS (
-    SELECT row_number() OVER (ORDER BY number) - 1 AS place, t.*
-    FROM ticketing.tickets t
+    SELECT row_number() OVER (ORDER BY number) - 1 AS place, count(*) OVER () AS all_of_them, id
+    FROM ticketing.tickets
 ), copied AS (
-    SELECT s.*, gen_random_uuid() AS new_id, nextval('ticketing.ticket_numbers') AS new_number
+    SELECT s.id, gen_random_uuid() AS new_id, nextval('ticketing.ticket_numbers') AS new_number
     FROM generate_series(0, $1::bigint - 1) AS n
-    JOIN source s ON s.place = n % (SELECT count(*) FROM source)
+    JOIN source s ON s.place = n % s.all_of_them
 ), tickets AS (
     INSERT INTO ticketing.tickets
         (id, number, stage, triage, tracker, type, severity, part_id, owner, account, contact, internal, deleted, state)
-    SELECT new_id, new_number, stage, triage, tracker, type, severity, part_id, owner, account, contact, internal,
-           deleted,
+    SELECT c.new_id, c.new_number, t.stage, t.triage, t.tracker, t.type, t.severity, t.part_id, t.owner, t.account,
+           t.contact, t.internal, t.deleted,
            replace(
-               replace(state, id::text, new_id::text), '"number":' || number || ',', '"number":' || new_number || ','
+               replace(t.state, t.id::text, c.new_id::text),
+               '"number":' || t.number || ',', '"number":' || c.new_number || ','
            )
-    FROM copied
+    FROM copied c
+    JOIN ticketing.tickets t USING (id)
 )
 INSERT INTO ticketing.weights (object_id, ticket_id, customer, answered)
 SELECT w.object_id, c.new_id, c.new_id::text, w.answered
