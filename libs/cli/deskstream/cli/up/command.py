@@ -20,7 +20,9 @@ from deskstream.cli.state import FOLDER, State, read_state
 from deskstream.cli.up.detached import start_detached
 from deskstream.cli.up.keeping import Plan, keep_up
 from deskstream.cli.up.surroundings import Ports, prepare
+from deskstream.messaging.permissions import OPERATOR
 from deskstream.runtime.logs import configure_logging
+from deskstream.runtime.privileges.credentials import FOLDER as CREDENTIALS
 from deskstream.runtime.settings import RuntimeSettings, read_settings
 
 app = typer.Typer()
@@ -125,7 +127,7 @@ class _Ready:
             ("Login token", token),
             ("Mail in", f"{state.smtp}, for {state.inbox}"),
             ("Mail out", out),
-            ("NATS", state.nats_url),
+            ("NATS", f"{state.nats_url}, with --nkey {FOLDER}/{CREDENTIALS}/{OPERATOR}.seed"),
         ]
         output.table(["", ""], [[Text(name, style="bold"), value] for name, value in rows])
         output.hint("Next, in another terminal: deskstream send FILE.eml · deskstream tail · deskstream conversations")
