@@ -1,0 +1,1 @@
+"""`deskstream tickets`, `issues` and `chain`: the work behind the conversations."""

@@ -1,0 +1,114 @@
+"""`deskstream tickets`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import typer
+from rich.text import Text
+
+from deskstream.cli import output
+from deskstream.cli.asking import Client, ask, services_of
+from deskstream.cli.clean import one_line
+from deskstream.cli.execution import carry_out
+from deskstream.cli.place import Place, find_place
+from deskstream.cli.problem import misused
+from deskstream.cli.work.names import number_of
+from deskstream.contracts.issues import FindIssue, FindPart
+from deskstream.contracts.linked import TicketStage
+from deskstream.contracts.ticket_commands import ListTickets
+from deskstream.contracts.work import Severity
+
+app = typer.Typer()
+
+PAGE: Final = 100
+_STYLES: Final = {
+    "new": "bold green",
+    "open": "bold yellow",
+    "on_hold": "magenta",
+    "solved": "dim",
+    "closed": "dim",
+    "canceled": "dim",
+}
+
+
+@app.command()
+def command(  # noqa: PLR0913 - an argument for each option
+    tracker: Annotated[str | None, typer.Option(help="product_assist, or active.")] = None,
+    triage: Annotated[str | None, typer.Option(help="untriaged, triaged or closed.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
+    severity: Annotated[str | None, typer.Option(help="blocker, high, medium or low.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
+    part: Annotated[str | None, typer.Option(help="PART-4, with everything below it.")] = None,
+    issue: Annotated[str | None, typer.Option(help="ISS-31: the tickets that hang on it.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="No more than so many.")] = 25,
+    as_json: output.AsJson = False,
+) -> None:
+    """List tickets, the newest first.
+
+    Stages: new, open, pending, on_hold, solved, closed, canceled. Trackers are of unsolved ones: product_assist needs a
+    code change or has an issue, active are all others.
+    """
+    trackers, triages = ("product_assist", "active"), ("untriaged", "triaged", "closed")
+    _insist_on(tracker, trackers, "tracker")
+    _insist_on(triage, triages, "triage")
+    _insist_on(stage, [one.value for one in TicketStage], "stage")
+    _insist_on(severity, [one.value for one in Severity], "severity")
+    filters = {"tracker": tracker, "triage": triage, "stage": stage, "severity": severity, "owner": owner}
+    found, more = carry_out(_list(find_place(), filters, part, issue, limit))
+    if as_json:
+        output.say_json({"tickets": found, "more": more})
+        return
+    if not found:
+        output.line("There is no such ticket.")
+        return
+    columns = ["", "stage", "severity", "owner", "part", "issues", "account", "title"]
+    output.table(columns, [_row(ticket) for ticket in found])
+    if more:
+        output.hint(f"There are more than {limit}: --limit shows more, --stage and --owner narrow it down.")
+
+
+async def _list(
+    place: Place, filters: Mapping[str, Any], part: str | None, issue: str | None, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    async with services_of(place) as client:
+        wanted = {**filters, "part_id": await _part_id(client, part), "issue_id": await _issue_id(client, issue)}
+        found: list[dict[str, Any]] = []
+        before = None
+        while True:
+            page = await ask(client, ListTickets(**wanted, before=before, limit=min(PAGE, limit - len(found))))
+            found += page["tickets"]
+            before = page["more"]
+            if before is None or len(found) >= limit:
+                return found, before is not None
+
+
+async def _part_id(client: Client, name: str | None) -> UUID | None:
+    if name is None:
+        return None
+    return UUID((await ask(client, FindPart(number=number_of(name, "part"))))["part"]["id"])
+
+
+async def _issue_id(client: Client, name: str | None) -> UUID | None:
+    if name is None:
+        return None
+    return UUID((await ask(client, FindIssue(number=number_of(name, "issue"))))["issue"]["id"])
+
+
+def _insist_on(value: str | None, allowed: Sequence[str], option: str) -> None:
+    if value is not None and value not in allowed:
+        raise misused(f"{value!r} is no {option}: it is one of {', '.join(allowed)}.")
+
+
+def _row(ticket: Mapping[str, Any]) -> list[str | Text]:
+    stage = str(ticket["stage"])
+    return [
+        Text(f"TKT-{ticket['number']}", style="bold"),
+        Text(stage.replace("_", " "), style=_STYLES.get(stage, "")),
+        str(ticket["severity"]),
+        one_line(ticket.get("owner") or "–", 20),
+        one_line(ticket["part"]["name"], 30),
+        ", ".join(f"ISS-{number}" for number in ticket["issues"][:5]) or "–",
+        one_line(ticket.get("account") or "–", 30),
+        one_line(ticket["title"], 60),
+    ]
