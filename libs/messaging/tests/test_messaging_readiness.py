@@ -1,5 +1,6 @@
 """P20: what a service that cannot do its work says of itself, each tried on servers that really cannot."""
 
+import asyncio
 import os
 from dataclasses import replace
 
@@ -8,6 +9,8 @@ import nats
 import pytest
 from nats.js.errors import APIError
 
+from deskstream.contracts.health import HealthRead, ReadHealth
+from deskstream.messaging import commands
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
@@ -126,3 +129,11 @@ async def test_p14_p20_what_the_broker_denies_is_told_where_one_would_only_see_a
         assert "consumer." in told
         assert "`deskstream provision --permissions`" in told
         admit(nats_url, [SUMMING])
+
+
+async def test_p20_however_many_ask_a_service_how_it_is_it_finds_out_once(database, nats_url, broker):
+    async with desk(SAMPLE, database, nats_url):
+        asked = (commands.call(broker, ReadHealth(), service="summing") for _ in range(50))
+        answers = [HealthRead.model_validate(answer.result) for answer in await asyncio.gather(*asked)]
+    assert {answer.problem for answer in answers} == {None}
+    assert (await broker.jsm().stream_info("PROBES")).state.last_seq == 1

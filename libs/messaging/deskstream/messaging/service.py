@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -37,6 +38,8 @@ from deskstream.messaging.turn import Turn
 from deskstream.messaging.waking import Waker
 from deskstream.messaging.wiring import wiring_of
 
+HEALTH_KEPT_S: Final = 1.0
+
 log = structlog.get_logger()
 
 
@@ -67,6 +70,8 @@ class RunningService:
         self.runner = Runner(batch, pool, self.publisher, points)
         self._desk = commands.CommandDesk(self._wiring, self.runner, pool)
         self._desk.read_health = self._read_health
+        self._examining = asyncio.Lock()
+        self._health = (-HEALTH_KEPT_S, HealthRead())
         self._wish = Wish()
         self._readiness = Readiness(declaration, pool, lambda: client_of(self.broker))
         self._wish.complained = self._readiness.heard
@@ -156,6 +161,13 @@ class RunningService:
         return self._guard.problem() or await self._readiness.problem()
 
     async def _read_health(self) -> HealthRead:
+        """Finding it out writes and publishes: nobody may make us do that more often, however many ask."""
+        async with self._examining:
+            if monotonic() - self._health[0] > HEALTH_KEPT_S:
+                self._health = monotonic(), await self._find_health()
+            return self._health[1]
+
+    async def _find_health(self) -> HealthRead:
         handled = dict[str, dict[str, int]]()
         for (lane, fate), count in self.figures.handled.items():
             handled.setdefault(lane, {})[fate] = count
