@@ -228,6 +228,19 @@ async def test_o5_permissions_of_an_older_release_are_found_at_the_broker(databa
     assert "summing" in found[0].sentence
 
 
+async def test_o5_a_container_that_has_the_operators_seed_only_is_no_fault(database, nats_url, tmp_path):
+    async with desk([COUNTING], database, nats_url):
+        settings = RuntimeSettings(nats_url=nats_url, postgres_url=database)
+        seed = Credentials(settings.credentials).seed_file(OPERATOR).read_text()
+        Credentials(tmp_path).seed_file(OPERATOR).write_text(seed)
+        client = await nats.connect(nats_url, nkeys_seed_str=seed.strip())
+        found = await broker_privileges(client, settings.model_copy(update={"credentials": tmp_path}), [COUNTING])
+        await client.close()
+    assert [(one.level, one.sentence) for one in found] == [
+        (Level.FINE, "operator may do what it should; the seeds of the others are not here.")
+    ]
+
+
 async def test_o5_roles_that_may_too_much_or_are_missing_are_told(database, nats_url):
     await prepare([COUNTING, SUMMING], database, nats_url)
     owner = await asyncpg.connect(database)
