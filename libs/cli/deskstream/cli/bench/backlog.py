@@ -31,7 +31,7 @@ from deskstream.runtime.embedded.servers import Addresses
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.schemas import installed_services, schemas
 
-LOOK_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 2.0
 KILLED_AT: Final = 0.4
 """So far a bootstrap is when its process is killed."""
 OWNER: Final = "conversation"
