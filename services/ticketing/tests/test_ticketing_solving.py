@@ -196,12 +196,12 @@ def test_what_a_task_cannot_become(number, how, owner, code):
     assert refused.value.code == code
 
 
-def test_w7_fifty_tasks_are_enough():
+def test_w7_twenty_five_tasks_are_enough():
     desk = Desk()
     one = desk.open()
-    for _ in range(50):
+    for _ in range(25):
         desk.ask(one, asked.AddTicketTask, title="More")
-    with pytest.raises(Refused, match="50"):
+    with pytest.raises(Refused, match="25"):
         desk.ask(one, asked.AddTicketTask, title="More")
 
 

@@ -6,7 +6,7 @@ from deskstream.contracts import Refused
 from deskstream.contracts.ids import AgentId, TaskId
 from deskstream.contracts.work import Task
 
-LIMIT: Final = 50
+LIMIT: Final = 25
 
 How = Literal["done", "dropped", "delegated", "reopened"]
 

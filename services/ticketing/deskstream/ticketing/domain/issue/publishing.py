@@ -22,6 +22,7 @@ from deskstream.ticketing.domain.issue.changing import said
 from deskstream.ticketing.domain.issue.state import Issue
 from deskstream.ticketing.domain.issue.working import insist_on_somebody_of_the_part
 from deskstream.ticketing.domain.wishes import Wish
+from deskstream.ticketing.domain.wording import answer
 
 SHORTEST_TELLING_TITLE: Final = 8
 """A shorter title is a word that an honest answer may well contain."""
@@ -59,17 +60,16 @@ def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Even
             f"ISS-{facts.number} is {facts.stage.value}: there is an answer once it is completed, or won't be fixed."
         )
         raise Refused("issue_is_not_over", sentence, stage=facts.stage.value)
-    _insist_on_discretion(state, asked.text)
+    text = answer(asked.text)
+    _insist_on_discretion(state, text)
     tickets = _not_answered(state, asked.tickets)
     if not tickets:
         raise Refused("nobody_to_answer", f"No ticket of ISS-{facts.number} waits for an answer any more.")
     orders = [
-        AnswerOrdered(
-            ticket_id=ticket, at=now, issue_id=facts.id, issue_number=facts.number, text=asked.text, by=wish.by
-        )
+        AnswerOrdered(ticket_id=ticket, at=now, issue_id=facts.id, issue_number=facts.number, text=text, by=wish.by)
         for ticket in tickets
     ]
-    return [said(AnswerApproved, facts, now, {}, text=asked.text, by=wish.by, tickets=tickets), *orders]
+    return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, tickets=tickets), *orders]
 
 
 def _marked(security: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from deskstream.ticketing.domain.issue.changing import said, shown
 from deskstream.ticketing.domain.issue.stages import Way
 from deskstream.ticketing.domain.issue.state import Issue, Unfiled
 from deskstream.ticketing.domain.wishes import Wish
+from deskstream.ticketing.domain.wording import written
 
 RELATIONS_LIMIT: Final = 100
 
@@ -55,7 +56,7 @@ def file(state: Unfiled, wish: Wish[FileIssue], now: datetime) -> list[Event]:
         security=asked.security,
         created_at=now,
     )
-    filed = IssueFiled(issue_id=state.id, at=now, after=facts, text=asked.text)
+    filed = IssueFiled(issue_id=state.id, at=now, after=facts, text=written(asked.text))
     named = dict.fromkeys(asked.tickets)
     return [filed, *(IssueFiledFor(ticket_id=t, at=now, issue=shown(facts), waits=asked.wait) for t in named)]
 
@@ -72,9 +73,10 @@ def change(state: Issue, wish: Wish[ChangeIssue], now: datetime) -> list[Event]:
         wanted["part"] = _insist_on_part(wish.known.part)
     changes = {name: value for name, value in wanted.items() if getattr(facts, name) != value}
     events: list[Event] = [said(IssueChanged, facts, now, changes, fields=tuple(changes))] if changes else []
-    if asked.text is not None and asked.text != state.text:
+    text = None if asked.text is None else written(asked.text)
+    if text is not None and text != state.text:
         latest = events[-1].after if events and isinstance(events[-1], IssueChanged) else facts
-        events.append(said(IssueTextChanged, latest, now, {}, text=asked.text))
+        events.append(said(IssueTextChanged, latest, now, {}, text=text))
     return events
 
 

@@ -11,6 +11,7 @@ from deskstream.contracts.ticketing import TicketOpened
 from deskstream.contracts.work import PartRef, TicketFacts, TicketType
 from deskstream.ticketing.domain.ticket.state import Unopened
 from deskstream.ticketing.domain.wishes import Wish
+from deskstream.ticketing.domain.wording import written
 
 
 def open_ticket(state: Unopened, wish: Wish[OpenTicket], now: datetime) -> list[Event]:
@@ -41,7 +42,7 @@ def open_ticket(state: Unopened, wish: Wish[OpenTicket], now: datetime) -> list[
         side_of=asked.side_of,
         created_at=now,
     )
-    return [TicketOpened(ticket_id=state.id, at=now, after=facts, text=asked.text, messages=asked.messages)]
+    return [TicketOpened(ticket_id=state.id, at=now, after=facts, text=written(asked.text), messages=asked.messages)]
 
 
 def continue_ticket(state: Unopened, said: TicketContinued, now: datetime) -> list[Event]:

@@ -9,6 +9,7 @@ from deskstream.contracts.work import TicketFacts
 
 CONVERSATIONS_LIMIT: Final = 100
 ISSUES_LIMIT: Final = 50
+WAITS_LIMIT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

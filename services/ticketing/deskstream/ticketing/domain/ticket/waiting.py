@@ -23,7 +23,7 @@ from deskstream.ticketing.domain.ticket.evolving import in_turn
 from deskstream.ticketing.domain.ticket.opening import insist_on_issue
 from deskstream.ticketing.domain.ticket.reporting import customer_of
 from deskstream.ticketing.domain.ticket.stages import Happening
-from deskstream.ticketing.domain.ticket.state import ISSUES_LIMIT, Ticket
+from deskstream.ticketing.domain.ticket.state import ISSUES_LIMIT, WAITS_LIMIT, Ticket
 from deskstream.ticketing.domain.wishes import Wish
 
 
@@ -38,6 +38,8 @@ def hold(facts: TicketFacts, asked: HoldTicket, now: datetime) -> list[Event]:
     names = [wait.name for wait in (*facts.waits, *asked.waits)]
     if len(set(names)) < len(names):
         raise Refused("wait_named_twice", "Two of the things to wait for have the same name. Tell them apart.")
+    if len(names) > WAITS_LIMIT:
+        raise Refused("too_many_waits", f"A ticket waits for {WAITS_LIMIT} things at most. Tick some off first.")
     for wait in asked.waits:
         _insist_on_waiting_for(facts, wait)
     changes = moved(facts, stage, now) | {"waits": (*facts.waits, *asked.waits)}
@@ -71,7 +73,7 @@ def filed_for(state: Ticket, filed: IssueFiledFor, now: datetime) -> list[Event]
     facts = state.facts
     if facts.stage in (stages.CLOSED, stages.CANCELED) or len(facts.issues) >= ISSUES_LIMIT or facts.deleted:
         return []
-    waits = filed.waits and facts.stage in stages.NEXT[Happening.WAITS]
+    waits = filed.waits and facts.stage in stages.NEXT[Happening.WAITS] and len(facts.waits) < WAITS_LIMIT
     return in_turn(
         state,
         lambda then: _linked(then.facts, filed.issue, now),

@@ -5,6 +5,7 @@ from typing import Final
 from deskstream.contracts.linked import Asks, IssueRef
 from deskstream.contracts.way_back import Ending
 from deskstream.contracts.work import TicketFacts
+from deskstream.ticketing.domain.wording import PLACEHOLDER
 
 _PREPARED: Final = {
     "completed": "Good news about {ticket}: the work on it is done.{link} Is it solved for you?",
@@ -39,4 +40,4 @@ def reminder(facts: TicketFacts, asks: Asks) -> str:
 
 def filled_in(text: str, facts: TicketFacts) -> str:
     """An approved answer, for this ticket."""
-    return text.replace("{ticket}", name_of(facts))
+    return text.replace(PLACEHOLDER, name_of(facts))
