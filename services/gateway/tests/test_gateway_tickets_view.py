@@ -2,6 +2,7 @@
 
 import json
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ async def test_batches_repeats_and_order_between_objects_change_nothing(pool, he
     expected = await views(pool)
     for seed in range(12):
         dice = Random(seed)
-        queues = {}
+        queues: dict[str, list[Any]] = {}
         for one in told:
             queues.setdefault(one.key, []).append(one)
         mixed = []
@@ -211,7 +212,8 @@ async def test_pages_follow_each_other_by_place(hear, api, sort):
         one = Ticket(number, severity=("low", "blocker", "high")[number % 3]).later(minutes=number % 4)
         lives += [one.begun(), solved(one)]
     await hear(*lives)
-    seen, cursor = [], {}
+    seen: list[int] = []
+    cursor: dict[str, str] = {}
     while True:
         page = (await api.get("/api/tickets", params={"sort": sort.value, "limit": 4} | cursor)).json()
         seen += [row["number"] for row in page["tickets"]]

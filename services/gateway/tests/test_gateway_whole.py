@@ -2,64 +2,26 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import uuid4
 
 import httpx
 import pytest
-from pydantic_settings import BaseSettings
 
-from deskstream.contracts import Event, Refused, conversation, issues, routing, sla, ticketing
+from deskstream.contracts import Refused, conversation, issues, routing, sla, ticketing
 from deskstream.contracts.conversation import SendReply
 from deskstream.gateway.app import SERVICE
-from deskstream.messaging import Aggregate, Answer, Declaration, Query, Service
+from deskstream.messaging import Query
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
+from services.gateway.tests.parrots import Say, parrot
 
 TOKEN = "a token that only tests know"
-
-
-@dataclass(frozen=True)
-class Say:
-    event: Event
-
-
-class NoSettings(BaseSettings):
-    pass
-
-
-async def load(tx, keys: Sequence[str]):
-    return {key: key for key in keys}
-
-
-async def save(tx, states):
-    pass
-
-
-PARROT = Aggregate(
-    name="parrot", load=load, save=save, decide=lambda state, say, now: [say.event], evolve=lambda state, event: state
-)
 
 
 async def reply(tx, asked: SendReply):
     if not asked.last_seen:
         raise Refused("newer_messages", "Somebody else wrote.", newer=[{"version": 1, "text": "Wait!"}])
     return {"state": "queued", "text": asked.text}
-
-
-@pytest.fixture
-def parrot(tmp_path):
-    """A service that says what it is told to."""
-    (tmp_path / "0001_nothing.sql").write_text("SELECT 1")
-
-    def parrot(name, *lanes, answers=()):
-        service = Service(hears=(), answers=(Answer(Say, PARROT, key=lambda say: say.event.key()), *answers))
-        return Declaration(
-            name=name, settings=NoSettings, build=lambda settings: service, migrations=tmp_path, says=lanes
-        )
-
-    return parrot
 
 
 @pytest.fixture
@@ -71,7 +33,7 @@ def address(monkeypatch):
     return address
 
 
-async def test_what_services_say_is_seen_and_what_is_asked_reaches_them(database, nats_url, parrot, address, story):
+async def test_what_services_say_is_seen_and_what_is_asked_reaches_them(database, nats_url, address, story):
     others = [
         parrot("conversation", conversation.LANE, answers=[Query(SendReply, reply)]),
         parrot("routing", routing.LANE),

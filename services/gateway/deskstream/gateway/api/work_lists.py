@@ -88,8 +88,8 @@ async def list_customers_tickets(
 
 async def _page(here: Context, who: Caller, wanted: Command, name: str, query: IssuesQuery | PartsQuery) -> Response:
     found = await run(here.running, wanted, actor=who.agent)
-    full = len(found[name]) == query.limit
-    return _json(found | {"next": query.skip + query.limit if full else None})
+    more = found.pop("more")
+    return _json(found | {"next": query.skip + len(found[name]) if more else None})
 
 
 def _json(content: dict[str, Any]) -> Response:

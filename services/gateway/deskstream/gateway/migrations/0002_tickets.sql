@@ -39,8 +39,9 @@ CREATE INDEX tickets_by_tracker ON tickets (tracker, number) WHERE NOT deleted;
 CREATE INDEX tickets_by_owner ON tickets (owner, number) WHERE NOT deleted;
 CREATE INDEX tickets_by_account ON tickets (account_id, number) WHERE NOT deleted AND account_id IS NOT NULL;
 CREATE INDEX tickets_by_contact ON tickets (contact_id, number) WHERE NOT deleted AND contact_id IS NOT NULL;
--- The board counts from this alone.
 CREATE INDEX tickets_by_part ON tickets (part_id, stage, number) WHERE NOT deleted;
+-- The board counts from this alone; what is closed is nine tenths of all.
+CREATE INDEX tickets_open_by_part ON tickets (part_id, stage) WHERE NOT deleted AND triage < 2;
 
 -- A ticket carries its part's name as it was; the row here has it as it is.
 CREATE TABLE parts (

@@ -102,14 +102,17 @@ PAGE = """
 """
 
 BOARD = """
-    SELECT t.part_id, p.number, p.name, p.kind, t.stage, count(*) AS tickets
-    FROM tickets t
+    SELECT c.part_id, p.number, p.name, p.kind, c.stage, c.tickets
+    FROM (
+        SELECT part_id, stage, count(*) AS tickets
+        FROM tickets
+        WHERE NOT deleted
+            AND ($1::boolean OR triage < 2)
+            AND ($2::uuid IS NULL OR account_id = $2)
+        GROUP BY part_id, stage
+    ) c
     LEFT JOIN parts p USING (part_id)
-    WHERE NOT t.deleted
-        AND ($1::boolean OR t.triage < 2)
-        AND ($2::uuid IS NULL OR t.account_id = $2)
-    GROUP BY t.part_id, p.number, p.name, p.kind, t.stage
-    ORDER BY p.number NULLS FIRST, t.part_id, t.stage
+    ORDER BY p.number NULLS FIRST, c.part_id, c.stage
 """
 
 

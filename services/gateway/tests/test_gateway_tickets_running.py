@@ -1,0 +1,220 @@
+"""Tickets over HTTP with the real ticketing service behind it: from a conversation to its engineer, and who may see."""
+
+import asyncio
+import json
+import socket
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from deskstream.contracts import conversation, routing, sla, ticket_talk
+from deskstream.contracts.conversation_tickets import PrefillTicket
+from deskstream.gateway.app import SERVICE
+from deskstream.messaging import Query
+from deskstream.testkit.desk import desk
+from deskstream.testkit.eventually import eventually
+from deskstream.ticketing.app import SERVICE as TICKETING
+from services.gateway.tests.parrots import Say, parrot
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "a token that only tests know"
+CARLA, ACME = str(uuid4()), str(uuid4())
+SECRETS = ("zephyr", "canary")
+
+
+async def prefill(tx, asked: PrefillTicket):
+    return {
+        "prefill": {
+            "title": "Crash, wish, feature", "text": "It crashes. I wish. Could you?", "channel": "email",
+            "requester": {"id": CARLA, "name": "Carla"}, "account": {"id": ACME, "name": "Acme"}, "workspace": None,
+            "conversation": {"id": str(asked.conversation_id), "number": 12, "channel": "email"}, "messages": [],
+        }
+    }  # fmt: skip
+
+
+class Api:
+    """The HTTP side, as anna; what is answered unlike expected fails at once."""
+
+    def __init__(self, client):
+        self.client = client
+
+    async def get(self, path, **query):
+        answer = await self.client.get(f"/api{path}", params=query)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    async def post(self, path, body=None, **headers):
+        answer = await self.client.post(f"/api{path}", json=body or {}, headers=headers)
+        assert answer.status_code in (200, 201), (path, answer.text)
+        return answer.json()
+
+    async def refused(self, method, path, **more):
+        answer = await self.client.request(method, f"/api{path}", **more)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        return answer.status_code, answer.json()["code"]
+
+    async def until(self, path, holds, **query):
+        async def found():
+            got = await self.get(path, **query)
+            assert holds(got), got
+            return got
+
+        return await eventually(found)
+
+
+@pytest_asyncio.fixture
+async def api(database, nats_url, story, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("DESKSTREAM_GATEWAY_LISTEN", address)
+    monkeypatch.setenv("DESKSTREAM_GATEWAY_TOKEN", TOKEN)
+    others = [
+        parrot("conversation", conversation.LANE, ticket_talk.LANE, answers=[Query(PrefillTicket, prefill)]),
+        parrot("routing", routing.LANE),
+        parrot("sla", sla.LANE),
+    ]
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Agent": "anna"}
+    async with (
+        desk([*others, TICKETING, SERVICE], database, nats_url) as services,
+        httpx.AsyncClient(base_url=f"http://{address}", headers=headers, timeout=30) as client,
+    ):
+        opened = story(12).opened().data
+        await services["conversation"].ask(Say(opened), idempotency_key="opened")
+        found = Api(client)
+        await found.until("/conversations", lambda page: page["conversations"])
+        yield found
+
+
+async def test_one_mail_becomes_three_tickets_and_every_member_tells_the_whole_chain(api):
+    part = (await api.post("/parts", {"name": "Checkout", "kind": "capability", "parent": await root(api)}))["part"]
+    titles = ("Crash", "Wish", "New feature")
+    asked = [api.post("/conversations/CONV-12/tickets", {"title": title, "part_id": part["id"]}) for title in titles]
+    names = [f"TKT-{(await one)['ticket']['number']}" for one in asked]
+    issue = (await api.post("/issues", {"title": "Null pointer"}))["issue"]
+    named = f"ISS-{issue['number']}"
+    linked = [await api.post(f"/tickets/{name}/issues/{named}", {"wait": True}) for name in names[:2]]
+    assert [one["ticket"]["stage"] for one in linked] == ["on_hold", "on_hold"]
+    await api.until(f"/issues/{named}", lambda page: page["issue"]["weight"] == {"tickets": 2, "customers": 1})
+    members = (
+        f"/tickets/{names[0]}", f"/issues/{named}", f"/parts/PART-{part['number']}", "/conversations/CONV-12",
+        f"/accounts/{ACME}",
+    )  # fmt: skip
+    for member in members:
+        chain = await api.get(f"{member}/chain")
+        assert f"TKT-{chain['tickets'][0]['number']}" in names
+        assert [one["title"] for one in chain["issues"]] == ["Null pointer"], member
+        assert [one["name"] for one in chain["parts"]] == ["Product", "Checkout"]
+        assert [(one["number"], one["title"]) for one in chain["conversations"]] == [(12, "Question 12")]
+        assert [one["name"] for one in chain["accounts"]] == ["Acme"]
+    assist = await api.until("/tickets", lambda page: len(page["tickets"]) == 2, tracker="product_assist")
+    assert sorted(one["name"] for one in assist["tickets"]) == sorted(names[:2])
+    assert [one["name"] for one in (await api.get("/tickets", tracker="active"))["tickets"]] == names[2:]
+    board = await api.get("/tickets/board")
+    assert [(one["name"], one["stages"]) for one in board["parts"]] == [("Checkout", {"new": 1, "on_hold": 2})]
+    [heaviest] = (await api.get("/issues", sort="weight"))["issues"]
+    assert (heaviest["number"], heaviest["weight"]["tickets"]) == (issue["number"], 2)
+    await api.post(f"/issues/{named}/accept")
+    await api.post(f"/issues/{named}/move", {"stage": "completed"})
+    await api.until("/tickets", lambda page: len(page["tickets"]) == 2, stage="open")
+    history = (await api.get(f"/tickets/{names[0]}"))["history"]
+    assert [one["event"] for one in history][:2] == ["ticket_opened", "issue_linked"]
+    assert (history[-1]["stage_before"], history[-1]["stage"]) == ("on_hold", "open")
+
+
+async def root(api):
+    return (await api.get("/parts/PART-1"))["part"]["id"]
+
+
+async def test_what_is_kept_is_kept_by_version_key_and_reason(api):
+    keys = {"Idempotency-Key": "open-1"}
+    one, again = [await api.post("/tickets", {"title": "Once"}, **keys) for _ in range(2)]
+    assert one == again
+    reused = await api.refused("POST", "/tickets", json={"title": "Twice"}, headers=keys)
+    assert reused == (422, "idempotency_key_reused")
+    name = f"/tickets/TKT-{one['ticket']['number']}"
+    shown = await api.client.get(f"/api{name}")
+    changed = await api.client.patch(
+        f"/api{name}", json={"severity": "blocker"}, headers={"If-Match": shown.headers["etag"]}
+    )
+    assert (changed.status_code, changed.json()["ticket"]["severity"]) == (200, "blocker")
+    stale = {"json": {"severity": "low"}, "headers": {"If-Match": shown.headers["etag"]}}
+    assert await api.refused("PATCH", name, **stale) == (412, "version_is_stale")
+    assert (await api.client.get(f"/api{name}")).headers["etag"] == changed.headers["etag"]
+    task = await api.post(f"{name}/tasks", {"title": "Update the docs"})
+    assert task["ticket"]["tasks"][0]["state"] == "open"
+    assert (await api.post(f"{name}/tasks/1", {"how": "done"}))["ticket"]["tasks"][0]["state"] == "done"
+    gone = await api.client.delete(f"/api{name}", params={"reason": "filed twice"})
+    assert gone.json()["ticket"]["deleted"]["reason"] == "filed twice"
+    await api.until(
+        "/tickets", lambda page: [row["deleted"]["by"] for row in page["tickets"]] == ["anna"], deleted=True
+    )
+    assert (await api.post(f"{name}/restore"))["ticket"]["deleted"] is None
+    for missing in (f"/tickets/{uuid4()}", "/tickets/TKT-999", "/tickets/TKT-999/chain"):
+        assert await api.refused("GET", missing) == (404, "ticket_not_found")
+    assert await api.refused("GET", "/conversations/CONV-999/chain") == (404, "unknown_conversation")
+    assert await api.refused("DELETE", "/parts/PART-1", params={"reason": "x"}) == (409, "default_part_is_needed")
+
+
+async def test_issues_are_related_and_circles_refused(api):
+    first, second = [f"ISS-{(await api.post('/issues', {'title': t}))['issue']['number']}" for t in ("One", "Two")]
+    blocks = await api.post(f"/issues/{first}/blocks/{second}")
+    assert [one["kind"] for one in blocks["issue"]["relations"]] == ["blocks"]
+    assert await api.refused("POST", f"/issues/{second}/blocks/{first}", json={}) == (409, "issues_block_each_other")
+    chain = await api.get(f"/issues/{second}/chain")
+    assert sorted(one["title"] for one in chain["issues"]) == ["One", "Two"]
+    gone = await api.client.delete(f"/api/issues/{first}/blocks/{second}", params={"reason": "not any more"})
+    assert gone.json()["issue"]["relations"] == []
+
+
+async def test_w12_only_the_engineers_routes_say_what_a_confidential_issue_says(api):
+    ticket = (await api.post("/conversations/CONV-12/tickets", {"title": "Odd behaviour"}))["ticket"]
+    asked = {"title": "Zephyr overflow", "text": "canary in the parser", "tickets": [ticket["id"]], "wait": True}
+    issue = (await api.post("/issues", asked))["issue"]
+    name = f"/issues/ISS-{issue['number']}"
+    await api.post(f"{name}/publish", {"link": "https://tracker.example/canary", "reveals": "no"})
+    await api.post(f"{name}/security", {"security": "yes", "reason": "zephyr can be exploited"})
+    await api.post(f"{name}/tasks", {"title": "canary task"})
+    changed = await api.client.patch(f"/api{name}", json={"title": "Zephyr again"}, headers={"If-Match": "*"})
+    assert changed.status_code == 200, changed.text
+    await api.post(f"{name}/accept")
+    shown = f"/tickets/TKT-{ticket['number']}"
+    await api.until(shown, lambda page: page["ticket"]["issues"] and page["ticket"]["issues"][0]["confidential"])
+    await api.until(name, lambda page: page["history"][-1]["event"] == "issue_accepted")
+    customers = await api.get(f"/contacts/{CARLA}/tickets")
+    assert [(one["title"], one["filed"], one["links"]) for one in customers["tickets"]] == [("Odd behaviour", True, [])]
+    others = (
+        "/conversations", "/conversations/CONV-12", "/tickets", shown, "/tickets/board", f"/contacts/{CARLA}/tickets",
+        "/parts",
+    )  # fmt: skip
+    for path in others:
+        assert telling(await api.get(path)) == [], path
+    assert telling(await listened(api)) == []
+    assert telling((await api.get(name))["history"]) == []
+    # What would show that this test can see them.
+    assert telling(await api.get(name)) == list(SECRETS)
+    await api.post(f"{name}/move", {"stage": "completed", "reason": "the canary is gone"})
+    answer = {"json": {"text": "Zephyr again is gone."}}
+    assert await api.refused("POST", f"{name}/approve-answer", **answer) == (409, "answer_tells_too_much")
+
+
+def telling(content):
+    text = json.dumps(content).casefold()
+    return [word for word in SECRETS if word in text]
+
+
+async def listened(api):
+    """Everything that the live stream has said so far."""
+    lines = []
+    newest = (await api.get("/tickets"))["as_of"]
+    async with asyncio.timeout(20), api.client.stream("GET", "/api/events", params={"after": 0}) as stream:
+        async for text in stream.aiter_lines():
+            if text.startswith("data:"):
+                lines.append(json.loads(text[5:]))
+                if lines[-1]["id"] >= newest:
+                    break
+    kinds = {key for line in lines for key in line if key.endswith("_id")}
+    assert kinds == {"conversation_id", "ticket_id", "issue_id"}
+    return lines
