@@ -60,14 +60,13 @@ async def _list(
     async with services_of(place) as client:
         wanted = {**filters, "part_id": await _part_id(client, part)}
         found: list[dict[str, Any]] = []
-        while len(found) <= limit:
-            # One more than is shown tells whether there are more.
-            size = min(PAGE, limit + 1 - len(found))
-            page = (await ask(client, ListIssues(**wanted, skip=len(found), limit=size)))["issues"]
-            found += page
-            if len(page) < size:
-                break
-        return found[:limit], len(found) > limit
+        more = True
+        while more and len(found) < limit:
+            size = min(PAGE, limit - len(found))
+            page = await ask(client, ListIssues(**wanted, skip=len(found), limit=size))
+            found += page["issues"]
+            more = page["more"]
+        return found, more
 
 
 async def _part_id(client: Client, name: str | None) -> str | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from deskstream.contracts import Refused
 from deskstream.contracts.ticket_commands import ReadChain
 from deskstream.messaging import Tx
+from deskstream.ticketing.store.fitting import ANSWER_BYTES, FEW, size_of
 
 _OF_TICKET = "SELECT state FROM tickets WHERE number = $1 LIMIT $2"
 
@@ -78,7 +79,7 @@ FROM issues i
 WHERE i.id IN (SELECT id FROM named)
    OR i.id IN (SELECT r.other_id FROM issue_relations r JOIN named n ON n.id = r.issue_id)
    OR i.id IN (SELECT r.issue_id FROM issue_relations r JOIN named n ON n.id = r.other_id)
-LIMIT 200
+LIMIT 100
 """
 
 _PARTS = """
@@ -94,7 +95,7 @@ WITH RECURSIVE up AS (
 SELECT state
 FROM up
 ORDER BY number
-LIMIT 200
+LIMIT 100
 """
 
 _TICKETS_OF: Final = (
@@ -115,7 +116,15 @@ async def read_chain(tx: Tx, asked: ReadChain) -> dict[str, Any]:
     """
     kind, value, statement = _start(asked)
     rows = await tx.fetch(statement, value, asked.limit + 1)
-    tickets = [json.loads(row["state"])["facts"] for row in rows[: asked.limit]]
+    found = [json.loads(row["state"])["facts"] for row in rows]
+    limit = asked.limit
+    while size_of(chain := await _chain(tx, kind, value, found[:limit])) > ANSWER_BYTES and limit > 1:
+        limit //= 2
+    return {**chain, "more": len(rows) > limit}
+
+
+async def _chain(tx: Tx, kind: str, value: Any, tickets: Sequence[Found]) -> Found:
+    """What hangs together with these tickets, and with the member that was asked for."""
     linked = {issue["id"] for ticket in tickets for issue in ticket.get("issues", ())}
     issues = await _issues(tx, linked, value if kind == "issue" else None)
     hung_on = {ticket["part"]["id"] for ticket in tickets} | {issue["part"]["id"] for issue in issues}
@@ -126,9 +135,8 @@ async def read_chain(tx: Tx, asked: ReadChain) -> dict[str, Any]:
         "tickets": [_ticket(ticket) for ticket in tickets],
         "issues": [_issue(issue) for issue in issues],
         "parts": [_part(part, parts) for part in parts],
-        "conversations": _each_once(c for ticket in tickets for c in ticket.get("conversations", ())),
+        "conversations": _each_once(c for ticket in tickets for c in ticket.get("conversations", ())[:FEW]),
         "accounts": _each_once(ticket["account"] for ticket in tickets if ticket.get("account")),
-        "more": len(rows) > asked.limit,
     }
 
 
@@ -172,7 +180,7 @@ def _ticket(facts: Found) -> Found:
         "owner": facts.get("owner"),
         "part": facts["part"]["number"],
         "account": facts["account"]["name"] if facts.get("account") else None,
-        "conversations": [one["number"] for one in facts.get("conversations", ())],
+        "conversations": [one["number"] for one in facts.get("conversations", ())[:FEW]],
         "issues": [one["number"] for one in facts.get("issues", ())],
         "waits": [one["name"] for one in facts.get("waits", ())],
     }
@@ -185,7 +193,7 @@ def _issue(facts: Found) -> Found:
         "owner": facts.get("owner"),
         "part": facts["part"]["number"],
         "confidential": facts.get("security") == "yes",
-        "relations": [{"kind": one["kind"], "issue": one["number"]} for one in facts.get("relations", ())],
+        "relations": [{"kind": one["kind"], "issue": one["number"]} for one in facts.get("relations", ())[:FEW]],
         "weight": facts["weight"],
     }
 
@@ -196,7 +204,12 @@ def _part(facts: Found, parts: Sequence[Found]) -> Found:
 
 
 def _named(facts: Found, title: str) -> Found:
-    return {"id": facts["id"], "number": facts["number"], title: facts[title], "deleted": bool(facts.get("deleted"))}
+    return {
+        "id": facts["id"],
+        "number": facts["number"],
+        title: facts[title][:120],
+        "deleted": bool(facts.get("deleted")),
+    }
 
 
 def _each_once(found: Iterable[Found]) -> list[Found]:

@@ -13,6 +13,7 @@ from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
 from deskstream.ticketing.store import issues, parts, tickets
+from deskstream.ticketing.store.fitting import FEW, fitting
 
 # A generic plan could not use the index of whichever filter is given.
 _PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
@@ -189,9 +190,8 @@ async def list_tickets(tx: Tx, asked: ListTickets) -> dict[str, Any]:
         rows = await _planned_anew(tx, _TICKETS, *values)
     else:
         rows = await _planned_anew(tx, _TICKETS_OF_PART, *values, asked.part_id)
-    found = [tickets.read(row["state"]).facts for row in rows[: asked.limit]]
-    more = found[-1].number if len(rows) > asked.limit else None
-    return {"tickets": [_row(facts) for facts in found], "more": more}
+    shown = fitting([_row(tickets.read(row["state"]).facts) for row in rows[: asked.limit]])
+    return {"tickets": shown, "more": shown[-1]["number"] if len(rows) > len(shown) else None}
 
 
 async def count_tickets(tx: Tx, asked: CountTickets) -> dict[str, Any]:
@@ -221,18 +221,21 @@ async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str,
 
 
 async def list_issues(tx: Tx, asked: ListIssues) -> dict[str, Any]:
-    """A page of issues, newest or heaviest first (W13)."""
+    """A page of issues, newest or heaviest first (W13), and whether there are more."""
     by_weight = asked.sort == "weight"
-    values = (asked.stage, asked.open, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit)
+    values = (asked.stage, asked.open, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit + 1)
     rows = await _planned_anew(tx, _ISSUES, *values)
-    found = [issues.read(row["state"]).facts for row in rows]
-    return {"issues": [facts.model_dump(mode="json", include=_ISSUE_ROW) for facts in found]}
+    found = [issues.read(row["state"]).facts for row in rows[: asked.limit]]
+    shown = fitting([facts.model_dump(mode="json", include=_ISSUE_ROW) for facts in found])
+    return {"issues": shown, "more": len(rows) > len(shown)}
 
 
 async def list_parts(tx: Tx, asked: ListParts) -> dict[str, Any]:
     """A page of the product tree, parents before what is below them, or the heaviest first (W13)."""
-    rows = await tx.fetch(_PARTS, asked.below, asked.sort == "weight", asked.skip, asked.limit)
-    return {"parts": [parts.read(row["state"]).facts.model_dump(mode="json") for row in rows]}
+    rows = await tx.fetch(_PARTS, asked.below, asked.sort == "weight", asked.skip, asked.limit + 1)
+    found = [parts.read(row["state"]).facts for row in rows[: asked.limit]]
+    shown = fitting([facts.model_dump(mode="json") for facts in found])
+    return {"parts": shown, "more": len(rows) > len(shown)}
 
 
 def _row(facts: TicketFacts) -> dict[str, Any]:
@@ -242,8 +245,8 @@ def _row(facts: TicketFacts) -> dict[str, Any]:
         "part": {"number": facts.part.number, "name": facts.part.name},
         "requester": facts.requester.name if facts.requester else None,
         "account": facts.account.name if facts.account else None,
-        "conversations": [conversation.number for conversation in facts.conversations],
-        "issues": [issue.number for issue in facts.issues],
+        "conversations": [conversation.number for conversation in facts.conversations[:FEW]],
+        "issues": [issue.number for issue in facts.issues[:FEW]],
         "waits": [wait.name for wait in facts.waits],
         "open_tasks": len(tasks.still_open(facts.tasks)),
     }
