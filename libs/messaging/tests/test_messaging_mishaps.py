@@ -8,8 +8,10 @@ import asyncpg
 import pytest
 
 from deskstream.messaging import waiting
+from deskstream.messaging.connection import Reach
 from deskstream.messaging.fates import is_transient
-from deskstream.messaging.item import Item, Source, from_stream
+from deskstream.messaging.item import Item, Source, fetched_from_stream, from_stream
+from deskstream.messaging.service import RunningService
 from deskstream.messaging.standby import Standby
 from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
@@ -147,3 +149,19 @@ async def test_p6_the_queue_behind_a_dead_message_is_not_read_for_each_that_join
         assert (done.outcomes.waiting, done.outcomes.applied) == (1, 1)
         states = await pool.fetch("SELECT state, count(*) FROM waiting GROUP BY state ORDER BY state")
         assert [tuple(row) for row in states] == [("behind", 1000), ("dead", 1)]
+
+
+async def test_p3_what_arrived_behind_a_message_that_came_back_does_not_overtake_it(summing, nats_url):
+    """Nothing of the service runs, so that the inbox shows what waits, and in which order."""
+    runner = RunningService(SUMMING, SUMMING.build(None), summing, Reach([nats_url])).runner
+    arrived = [fetched_from_stream("INBOUND", "inbound.email.support", b"{}", number, 1) for number in range(1, 6)]
+    handled = []
+
+    async def work(group):
+        handled.append(list(group))
+        if arrived[1] in group:
+            await runner._give_back(group, ConnectionResetError())
+
+    await runner._in_turn([arrived[:1], arrived[1:3], arrived[3:]], work)
+    assert handled == [arrived[:1], arrived[1:3]]
+    assert runner.finish() == arrived[1:]

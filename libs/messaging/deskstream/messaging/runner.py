@@ -3,8 +3,8 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby, takewhile
 from time import monotonic
 from typing import Final, Protocol
 
@@ -39,6 +39,10 @@ UNAVAILABLE = Answered(
     ok=False,
     error=Problem(code="unavailable", sentence="The service cannot do this just now. Try again in a moment."),
 ).model_dump_json()
+
+
+def _tried(item: Item) -> bool:
+    return item.tries > 0
 
 
 class Listener(Protocol):
@@ -118,10 +122,31 @@ class Runner:
     async def handle(self, items: Sequence[Item]) -> None:
         """Runs items to their fate; raises nothing but cancellation."""
         items, later = asked.repeated(items)
-        for suspicious, group in groupby(items, key=self._suspicious):
-            await (self._suspected if suspicious else self._together)(list(group))
+        await self._in_turn([list(group) for _, group in groupby(items, key=self._suspicious)], self._suspected_or_not)
         if later:
             await self.handle(later)
+
+    async def _suspected_or_not(self, items: Sequence[Item]) -> None:
+        await (self._suspected if self._suspicious(items[0]) else self._together)(items)
+
+    async def _in_turn(
+        self, groups: Sequence[Sequence[Item]], work: Callable[[Sequence[Item]], Awaitable[None]]
+    ) -> None:
+        """One group after the other, unless one came back to the front of the inbox: then the rest waits behind it."""
+        for place, group in enumerate(groups):
+            await work(group)
+            if self._came_back(group, [item for later in groups[place + 1 :] for item in later]):
+                return
+
+    def _came_back(self, group: Sequence[Item], rest: Sequence[Item]) -> bool:
+        waiting_again = set(group)
+        front = list(takewhile(waiting_again.__contains__, self._inbox))
+        if not front:
+            return False
+        for _ in front:
+            self._inbox.popleft()
+        self._inbox.extendleft(reversed([*front, *rest]))
+        return True
 
     def _suspicious(self, item: Item) -> bool:
         if item.source is Source.WAITING:
@@ -142,8 +167,10 @@ class Runner:
                     return
                 log.warning("batch_runs_one_by_one", size=len(items), reason=repr(error))
                 break
-        for item in items:
-            await self._alone(item)
+        await self._each_alone(items)
+
+    async def _each_alone(self, items: Sequence[Item]) -> None:
+        await self._in_turn([[item] for item in items], lambda one: self._alone(one[0]))
 
     async def _alone(self, item: Item) -> None:
         for attempt in range(AT_ONCE):
@@ -188,13 +215,12 @@ class Runner:
             if not item.retry:
                 self.telling.given_up(item, dead=item in states)
         await self._acknowledge([item for item in items if not item.retry])
-        for before, group in groupby((item for item in items if item.retry), key=lambda item: item.tries > 0):
-            log.warning("suspects_tried", alone=before)
-            if not before:
-                await self._together(list(group))
-                continue
-            for item in group:
-                await self._alone(item)
+        to_try = [item for item in items if item.retry]
+        log.warning("suspects_tried", size=len(to_try))
+        await self._in_turn([list(group) for _, group in groupby(to_try, key=_tried)], self._try_suspects)
+
+    async def _try_suspects(self, items: Sequence[Item]) -> None:
+        await (self._each_alone if _tried(items[0]) else self._together)(items)
 
     async def _transact(self, items: Sequence[Item], *, alone: bool = False) -> None:
         marks = self._publisher.take_marks()
