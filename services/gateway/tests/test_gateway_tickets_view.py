@@ -172,7 +172,7 @@ async def test_a_part_nobody_told_of_is_called_as_its_tickets_say(hear, api):
     await hear(Ticket(1).begun())
     [row] = await listed(api)
     [part] = (await api.get("/api/tickets/board")).json()["parts"]
-    assert (row["part"]["name"], part["number"]) == ("Product", None)
+    assert (row["part"]["name"], part["name"], part["number"]) == ("Product", "Product", 1)
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,15 @@ PAGE = """
     LIMIT $15::integer
 """
 
+# The part that intake starts with is never said; its tickets know what it is called.
 BOARD = """
-    SELECT c.part_id, p.number, p.name, p.kind, c.stage, c.tickets
+    SELECT
+        c.part_id,
+        COALESCE(p.number, (named.part ->> 'number')::bigint) AS number,
+        COALESCE(p.name, named.part ->> 'name') AS name,
+        COALESCE(p.kind, named.part ->> 'kind') AS kind,
+        c.stage,
+        c.tickets
     FROM (
         SELECT part_id, stage, count(*) AS tickets
         FROM tickets
@@ -112,7 +119,13 @@ BOARD = """
         GROUP BY part_id, stage
     ) c
     LEFT JOIN parts p USING (part_id)
-    ORDER BY p.number NULLS FIRST, c.part_id, c.stage
+    LEFT JOIN LATERAL (
+        SELECT facts::json -> 'part' AS part
+        FROM tickets t
+        WHERE p.part_id IS NULL AND t.part_id = c.part_id AND NOT t.deleted
+        LIMIT 1
+    ) named ON true
+    ORDER BY number, c.part_id, c.stage
 """
 
 

@@ -43,10 +43,10 @@ class BoardPart(Contract):
     """One lane of the board: a part with its tickets by stage."""
 
     id: UUID
-    number: int | None
-    """PART-<number>; None while nothing was heard of it."""
-    name: str | None
-    kind: PartKind | None
+    number: int
+    """PART-<number>."""
+    name: str
+    kind: PartKind
     stages: dict[TicketStage, int]
     """Only those that have some."""
 
