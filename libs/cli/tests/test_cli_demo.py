@@ -8,7 +8,10 @@ import pytest
 from deskstream.cli.demo.story import CHAPTERS
 from deskstream.cli.demo.telling import Teller, quoted
 
-TITLES = ["Sixteen mails", "Why Anna, why not Bruno", "The weekend", "Follow one mail", "Pull the plug", "Poison"]
+TITLES = [
+    "Sixteen mails", "Why Anna, why not Bruno", "The weekend", "Follow one mail", "Pull the plug", "Poison",
+    "Three wishes, one mail", "Nobody forgotten", "Security",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -113,6 +116,50 @@ def a_poison_message_holds_up_its_key_only_and_is_tried_again_in_order(story):
     assert facts(chapter, "waiting") == [0]
 
 
+def three_tickets_outlive_their_conversation_and_one_approval_answers_two_customers(story):
+    chapter = chapter_of(story, "Three wishes, one mail")
+    (rows,) = chapter["tables"]
+    assert [(row["type"], row["part"]) for row in rows] == [
+        ("bug", "Export"), ("feature_request", "Dark mode"), ("feature_request", "Reports"),
+    ]  # fmt: skip
+    assert facts(chapter, "tickets") == [["new", "new", "new"]]
+    assert facts(chapter, "stage") == ["resolved", "needs_response"]
+    assert facts(chapter, "answered") == [["ada@acme.example", "ben@globex.example"]]
+    assert facts(chapter, "mails") == [2]
+    assert "waits for an answer any more" in chapter["said"][-1]["text"]
+    drawn = "\n".join(chapter["picture"])
+    assert all(name in drawn for name in ("Acme GmbH", "Globex", "Atlas", *facts(chapter, "issue")))
+
+
+def a_silent_customer_is_reminded_twice_and_an_open_task_refuses_the_end(story):
+    chapter = chapter_of(story, "Nobody forgotten")
+    assert facts(chapter, "reminders") == [1, 2]
+    # 16 and 32 open hours of 7 a day after Monday 09:00.
+    assert [at[:16] for at in facts(chapter, "at")] == ["2026-06-10T11:00", "2026-06-12T14:00"]
+    assert facts(chapter, "refused_by") == [["Update the docs"]]
+    assert facts(chapter, "stage") == ["pending", "closed"]
+    assert (facts(chapter, "engineer"), facts(chapter, "resolution")) == (["clara"], ["silent_after_answer"])
+    (history,) = chapter["tables"]
+    happened = [row["what"] for row in history]
+    assert (
+        happened.index("solving_stopped") < happened.index("customer_engineer_told") < happened.index("ticket_solved")
+    )
+    assert happened.count("follow_up_sent") == 2
+
+
+def a_customer_reads_no_word_of_a_confidential_issue(story):
+    chapter = chapter_of(story, "Security")
+    (rows,) = chapter["tables"]
+    seen = {row[""]: (row["the customer sees"], row["we see"]) for row in rows}
+    assert (seen["filed"][0], seen["links"], seen["text"][0]) == ("yes", ("–", "–"), "–")
+    assert all(theirs != ours for name, (theirs, ours) in seen.items() if name != "links")
+    assert facts(chapter, "security") == ["yes"]
+    assert "confidential" in facts(chapter, "refused")[0]
+    end = chapter["said"][-1]
+    assert (end["lanes"], end["leaks"]) == (["events.issues"], [])
+    assert end["messages"] > 0
+
+
 def what_programs_read_is_not_dressed_for_a_screen(story):
     texts = [said["text"] for chapter in story["chapters"] for said in chapter["said"]]
     assert not [text for text in texts if "[b]" in text or "[/" in text]
@@ -127,6 +174,9 @@ PROMISES = (
     one_mail_is_followed_through_every_service_in_order_of_time,
     nothing_is_lost_when_the_plug_is_pulled,
     a_poison_message_holds_up_its_key_only_and_is_tried_again_in_order,
+    three_tickets_outlive_their_conversation_and_one_approval_answers_two_customers,
+    a_silent_customer_is_reminded_twice_and_an_open_task_refuses_the_end,
+    a_customer_reads_no_word_of_a_confidential_issue,
     what_programs_read_is_not_dressed_for_a_screen,
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from deskstream.cli.demo import arrivals, follow, plug, poison, weekend, why
+from deskstream.cli.demo import arrivals, follow, plug, poison, secret, silence, weekend, why, wishes
 from deskstream.cli.demo.telling import Teller
 from deskstream.cli.demo.world import World, world
 
@@ -18,6 +18,9 @@ CHAPTERS: dict[str, Callable[[World, Teller], Awaitable[None]]] = {
     "follow": follow.tell,
     "plug": plug.tell,
     "poison": poison.tell,
+    "wishes": wishes.tell,
+    "silence": silence.tell,
+    "security": secret.tell,
 }
 
 

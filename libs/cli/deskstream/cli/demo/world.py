@@ -123,7 +123,7 @@ class World:
 
     async def ask(self, command: Command, actor: str | None = None) -> dict[str, Any]:
         """Asks a service; a refusal ends the demo."""
-        answer = await commands.call(self.broker, command, actor=actor)
+        answer = await commands.call(self.broker, command, actor=actor, within=20)
         if not answer.ok:
             assert answer.error is not None
             raise RuntimeError(f"{command.NAME} was refused: {answer.error.sentence}")
@@ -198,7 +198,7 @@ async def world(folder: Path, say: Callable[[str], None]) -> AsyncIterator[World
             await _prepare(broker, database)
             await guard.employ(database)
             found = World(servers, guard, addresses, database, api, customers, smtp_port, broker=broker)
-            say("starting seven services")
+            say(f"starting {len(found.services)} services")
             await found.start()
             stack.push_async_callback(found.stop)
             await _furnish(found)
@@ -219,6 +219,7 @@ def _environment(folder: Path, smtp_port: int, http_port: int, customers_port: i
         "DESKSTREAM_CONVERSATION_UNDO_SECONDS": "1",
         "DESKSTREAM_SLA_CALENDAR": str(FILES / "hours.toml"),
         "DESKSTREAM_SLA_FIRST_RESPONSE_MINUTES": "60",
+        "DESKSTREAM_TICKETING_CALENDAR": str(FILES / "hours.toml"),
     }
 
 
