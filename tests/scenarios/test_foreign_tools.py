@@ -108,8 +108,24 @@ async def test_p7_received_is_applied_and_duplicate_and_rejected_and_nothing_wai
             await put(nats_url, subject, body)
         await eventually(lambda: everything_counted(desk, 7), within=10)
         assert await counts(desk) == {
-            "email": {"received": 4, "applied": 1, "duplicate": 2, "rejected": 1},
-            "pager": {"received": 3, "applied": 1, "duplicate": 1, "rejected": 1},
+            "email": {
+                "received": 4,
+                "applied": 1,
+                "duplicate": 2,
+                "rejected": 1,
+                "dead": 0,
+                "waiting": 0,
+                "dropped": 0,
+            },
+            "pager": {
+                "received": 3,
+                "applied": 1,
+                "duplicate": 1,
+                "rejected": 1,
+                "dead": 0,
+                "waiting": 0,
+                "dropped": 0,
+            },
         }
         assert len(await said(records, "%.message_duplicate")) == 3
         shown = [await desk.when(name, lambda shown: shown["clocks"], "a clock") for name in ("CONV-1", "CONV-2")]

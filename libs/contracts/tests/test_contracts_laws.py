@@ -80,6 +80,8 @@ def texts(schema):
             return st.uuids().map(str)
         case {"format": "date-time"}:
             return st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+        case {"format": "duration"}:
+            return st.integers(0, 10**6).map("PT{}S".format)
         case {"pattern": pattern}:
             fits = st.from_regex(pattern.replace("$", r"\Z"), alphabet=st.characters(codec="utf-8"))
             longest = schema.get("maxLength", 10**9)

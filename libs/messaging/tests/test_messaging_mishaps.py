@@ -152,7 +152,7 @@ async def test_p6_the_queue_behind_a_dead_message_is_not_read_for_each_that_join
 
 
 async def test_p3_what_arrived_behind_a_message_that_came_back_does_not_overtake_it(summing, nats_url):
-    """Nothing of the service runs, so that the inbox shows what waits, and in which order."""
+    # Nothing of the service runs, so that the inbox shows what waits, and in which order.
     runner = RunningService(SUMMING, SUMMING.build(None), summing, Reach([nats_url])).runner
     arrived = [fetched_from_stream("INBOUND", "inbound.email.support", b"{}", number, 1) for number in range(1, 6)]
     handled = []
