@@ -21,12 +21,13 @@ from deskstream.cli.demo.tickets import (
     ticket_when,
 )
 from deskstream.cli.demo.world import World
+from deskstream.contracts import issues
 
 TITLE = "Session outlives its logout"
 TEXT = "The token in the old tab goes on being good for a day."
 LINK = "https://issues.atlas.example/4711"
 ENGINEER = "bruno"
-ALLOWED = frozenset({"events.issues"})
+ALLOWED = frozenset({issues.LANE})
 """Lanes on which the words of a confidential issue may stand: those that the dev org alone hears."""
 
 
