@@ -86,7 +86,7 @@ async def _reminded(  # noqa: PLR0913 - what is expected, where and when
     teller.line(
         f"{_when(moment)}, silence: mail {count} leaves: “{quoted(first_line(reminders[-1]))}”",
         reminders=count,
-        at=moment.isoformat(),
+        at=moment.astimezone(BERLIN).isoformat(),
     )
 
 

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import typer
 from rich.text import Text
 
 from deskstream.cli import output
-from deskstream.cli.asking import Client, ask, services_of
+from deskstream.cli.asking import ask, services_of
 from deskstream.cli.clean import one_line
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import Place, find_place
 from deskstream.cli.problem import misused
-from deskstream.cli.work.names import number_of
-from deskstream.contracts.issues import FindIssue, FindPart
+from deskstream.cli.work.finding import ids_of
 from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.ticket_commands import ListTickets
-from deskstream.contracts.work import Severity
+from deskstream.contracts.work import Severity, TicketType
 
 app = typer.Typer()
 
@@ -37,9 +35,14 @@ def command(  # noqa: PLR0913 - an argument for each option
     tracker: Annotated[str | None, typer.Option(help="product_assist, or active.")] = None,
     triage: Annotated[str | None, typer.Option(help="untriaged, triaged or closed.")] = None,
     stage: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", help="bug, question, feature_request, incident or task.")
+    ] = None,
     severity: Annotated[str | None, typer.Option(help="blocker, high, medium or low.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
     part: Annotated[str | None, typer.Option(help="PART-4, with everything below it.")] = None,
+    account: Annotated[str | None, typer.Option(help="ACC-3, or its name.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="CONV-12: the tickets that are linked to it.")] = None,
     issue: Annotated[str | None, typer.Option(help="ISS-31: the tickets that hang on it.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="No more than so many.")] = 25,
     as_json: output.AsJson = False,
@@ -53,9 +56,13 @@ def command(  # noqa: PLR0913 - an argument for each option
     _insist_on(tracker, trackers, "tracker")
     _insist_on(triage, triages, "triage")
     _insist_on(stage, [one.value for one in TicketStage], "stage")
+    _insist_on(kind, [one.value for one in TicketType], "type")
     _insist_on(severity, [one.value for one in Severity], "severity")
-    filters = {"tracker": tracker, "triage": triage, "stage": stage, "severity": severity, "owner": owner}
-    found, more = carry_out(_list(find_place(), filters, part, issue, limit))
+    filters = {
+        "tracker": tracker, "triage": triage, "stage": stage, "type": kind, "severity": severity, "owner": owner,
+    }  # fmt: skip
+    names = {"part": part, "account": account, "conversation": conversation, "issue": issue}
+    found, more = carry_out(_list(find_place(), filters, names, limit))
     if as_json:
         output.say_json({"tickets": found, "more": more})
         return
@@ -69,10 +76,10 @@ def command(  # noqa: PLR0913 - an argument for each option
 
 
 async def _list(
-    place: Place, filters: Mapping[str, Any], part: str | None, issue: str | None, limit: int
+    place: Place, filters: Mapping[str, Any], names: Mapping[str, str | None], limit: int
 ) -> tuple[list[dict[str, Any]], bool]:
     async with services_of(place) as client:
-        wanted = {**filters, "part_id": await _part_id(client, part), "issue_id": await _issue_id(client, issue)}
+        wanted = {**filters, **await ids_of(client, names)}
         found: list[dict[str, Any]] = []
         before = None
         while True:
@@ -81,18 +88,6 @@ async def _list(
             before = page["more"]
             if before is None or len(found) >= limit:
                 return found, before is not None
-
-
-async def _part_id(client: Client, name: str | None) -> UUID | None:
-    if name is None:
-        return None
-    return UUID((await ask(client, FindPart(number=number_of(name, "part"))))["part"]["id"])
-
-
-async def _issue_id(client: Client, name: str | None) -> UUID | None:
-    if name is None:
-        return None
-    return UUID((await ask(client, FindIssue(number=number_of(name, "issue"))))["issue"]["id"])
 
 
 def _insist_on(value: str | None, allowed: Sequence[str], option: str) -> None:
