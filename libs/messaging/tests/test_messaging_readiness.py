@@ -11,6 +11,8 @@ from nats.js.errors import APIError
 
 from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.messaging import commands
+from deskstream.messaging.connection import client_of
+from deskstream.messaging.permissions import ABOUT_ONESELF
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
@@ -129,6 +131,17 @@ async def test_p14_p20_what_the_broker_denies_is_told_where_one_would_only_see_a
         assert "consumer." in told
         assert "`deskstream provision --permissions`" in told
         admit(nats_url, [SUMMING])
+
+
+@pytest.mark.skipif("DESKSTREAM_TEST_NATS_URL" in os.environ, reason="a broker of yours lets everybody in")
+async def test_p20_a_denied_publish_does_not_hide_that_a_subscription_was_denied_for_good(database, nats_url):
+    async with desk(SAMPLE, database, nats_url) as services:
+        client = client_of(services["summing"].broker)
+        await client.subscribe("commands.counting.>")
+        await client.publish("events.counting.counted.a")
+        # What the broker has to say about both comes before this answer.
+        await client.request(ABOUT_ONESELF, timeout=5)
+        assert 'subscription to "commands.counting.>"' in await problem(services)
 
 
 async def test_p20_however_many_ask_a_service_how_it_is_it_finds_out_once(database, nats_url, broker):

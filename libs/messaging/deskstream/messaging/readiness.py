@@ -66,7 +66,7 @@ class Readiness:
         if "permissions violation" in str(error).lower():
             # A subscription that was denied is never made again, whatever the broker allows later.
             at = inf if "subscription" in str(error).lower() else monotonic()
-            self._denied = at, str(error).removeprefix("nats: ")
+            self._denied = max((at, str(error).removeprefix("nats: ")), self._denied or (0.0, ""))
 
     async def problem(self) -> str | None:
         """The first thing that is wrong, in a sentence; None when the service can do its work."""
