@@ -48,6 +48,12 @@ def fixed(desk: Desk, one: UUID) -> None:
     desk.settle()
 
 
+def deleted(desk: Desk, one: UUID) -> None:
+    (issue,) = desk.issues
+    desk.ask(issue, of_issues.DeleteIssue, reason="a double")
+    desk.settle()
+
+
 def says(*gives: str, asks: str | None = None) -> Callable[[Desk, UUID], object]:
     return lambda desk, one: desk.reply(one, *gives, asks=asks)
 
@@ -87,6 +93,9 @@ LACKING: list[tuple[str, str, Steps, str]] = [
     ("the customer said no", "confirmed", (no,), "the customer said that it is solved"),
     ("no workaround was given", "workaround", (filed, published, says("public_link")), "a workaround was given"),
     ("nothing is filed", "workaround", (says("workaround", "public_link"),), "a defect or improvement is filed"),
+    ("what was filed is deleted", "workaround", (filed, published, says("workaround", "public_link"), deleted),
+     "a defect or improvement is filed"),
+    ("a link that nobody published cannot have been sent", "defect", (filed, says("public_link")), "link was sent"),
     ("the link was not sent", "workaround", (filed, published, says("workaround")), "its public link was sent"),
     ("told that it is filed, but it is no secret", "workaround", (filed, says("workaround", "filed")), "public link"),
     ("fixed, not confirmed", "defect", (filed, fixed), "it is fixed and the customer confirmed it"),

@@ -24,7 +24,7 @@ def record_answer(facts: TicketFacts, wish: Wish[RecordAnswer], now: datetime) -
     """An answer by another way than a conversation."""
     asked = wish.command
     stage = stages.after(Happening.ASKED if asked.asks else Happening.WORKED_ON, facts.stage)
-    if "public_link" in asked.gives and not any(issue.public_link for issue in facts.issues):
+    if "public_link" in asked.gives and not _published(facts):
         sentence = "No linked issue has a public link. Publish one, or say that it was filed."
         raise Refused("no_public_link", sentence)
     speaks = SpeaksFor(ticket_id=facts.id, asks=asked.asks, gives=asked.gives)
@@ -32,7 +32,7 @@ def record_answer(facts: TicketFacts, wish: Wish[RecordAnswer], now: datetime) -
 
 
 def spoken_for(state: Ticket, talk: TicketSpokenFor, now: datetime) -> list[Event]:
-    """A reply has left: nobody can refuse that. A reminder of ours changes nothing."""
+    """A reply has left: nobody can refuse that, but a link that nobody published it cannot have given."""
     facts = state.facts
     if talk.automatic or facts.stage in (stages.CLOSED, stages.CANCELED):
         return []
@@ -43,17 +43,21 @@ def spoken_for(state: Ticket, talk: TicketSpokenFor, now: datetime) -> list[Even
 
 
 def _answered(facts: TicketFacts, speaks: SpeaksFor, stage: TicketStage, now: datetime, told: dict[str, Any]) -> Event:
-    gives = _gives(speaks)
+    gives = _gives(facts, speaks)
     changes = moved(facts, stage, now) | {"given": tuple(dict.fromkeys((*facts.given, *gives))), "undecided": None}
     if speaks.asks and stage is stages.PENDING:
         changes |= {"asks": speaks.asks, "pending_since": now, "follow_ups": 0, "confirmed": None}
     return said(AgentAnswered, facts, now, changes, asks=speaks.asks, gives=gives, **told)
 
 
-def _gives(speaks: SpeaksFor) -> tuple[Given, ...]:
+def _gives(facts: TicketFacts, speaks: SpeaksFor) -> tuple[Given, ...]:
     """Whoever asks whether it is solved has given an answer."""
     gives = (*speaks.gives, "answer") if speaks.asks == "confirmation" else speaks.gives
-    return tuple(dict.fromkeys(gives))
+    return tuple(dict.fromkeys(one for one in gives if one != "public_link" or _published(facts)))
+
+
+def _published(facts: TicketFacts) -> bool:
+    return any(issue.public_link for issue in facts.issues)
 
 
 def customer_answered(state: Ticket, talk: CustomerAnswered, now: datetime, *, follow_up: TicketId) -> list[Event]:

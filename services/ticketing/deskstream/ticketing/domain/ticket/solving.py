@@ -27,6 +27,10 @@ def _told_of_filing(facts: TicketFacts) -> bool:
     return "public_link" in facts.given or (confidential and "filed" in facts.given)
 
 
+def _filed(facts: TicketFacts) -> bool:
+    return any(not issue.deleted for issue in facts.issues)
+
+
 def _answered(facts: TicketFacts) -> bool:
     return "answer" in facts.given or "workaround" in facts.given
 
@@ -48,7 +52,7 @@ CONDITIONS: Final[Mapping[Resolution, tuple[tuple[str, Condition], ...]]] = {
     Resolution.CONFIRMED: ((_ALWAYS, lambda facts: facts.confirmed is True),),
     Resolution.WORKAROUND: (
         ("a workaround was given", lambda facts: "workaround" in facts.given),
-        ("a defect or improvement is filed and linked", lambda facts: bool(facts.issues)),
+        ("a defect or improvement is filed and linked", _filed),
         ("its public link was sent", _told_of_filing),
     ),
     Resolution.SILENT_AFTER_ANSWER: (
@@ -66,9 +70,7 @@ CONDITIONS: Final[Mapping[Resolution, tuple[tuple[str, Condition], ...]]] = {
         (
             "the customer engineer was tagged; without one, it is filed and the link was sent",
             lambda facts: (
-                facts.engineer_told
-                if facts.customer_engineer is not None
-                else bool(facts.issues) and _told_of_filing(facts)
+                facts.engineer_told if facts.customer_engineer is not None else _filed(facts) and _told_of_filing(facts)
             ),
         ),
     ),
