@@ -119,6 +119,11 @@ async def test_p7_every_message_of_a_channel_is_accounted_for(place, database, n
         assert (none.source, none.received, none.rejected) == ("(no channel)", 1, 1)
         assert "4 received by channels" in told
         assert not wrong
+        await client.jsm().delete_stream("INBOUND")
+        tallies, told, _ = await tallied(place, [ingest])
+        assert tallies == []
+        assert "could not be drawn up" in told
+        await client.close()
 
 
 @pytest.mark.slow

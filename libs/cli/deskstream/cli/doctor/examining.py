@@ -14,7 +14,7 @@ from deskstream.cli.asking import Client, connected
 from deskstream.cli.database import database
 from deskstream.cli.doctor import broker, privileges
 from deskstream.cli.doctor.channels import INGEST, sheet_of_channels
-from deskstream.cli.doctor.finding import Finding, wrong
+from deskstream.cli.doctor.finding import Finding, warning, wrong
 from deskstream.cli.doctor.probing import Clock, probe
 from deskstream.cli.doctor.readers import sheet_of_readers
 from deskstream.cli.doctor.store import examine_store
@@ -25,7 +25,7 @@ from deskstream.cli.doctor.surroundings import (
     examine_machine,
     judge_services,
 )
-from deskstream.cli.doctor.tally import Tally, TallySheet, balanced
+from deskstream.cli.doctor.tally import CHECK, Tally, TallySheet, balanced
 from deskstream.cli.place import Place, without_password
 from deskstream.cli.problem import Problem
 from deskstream.messaging import Declaration
@@ -120,14 +120,15 @@ async def _with_store(settings: RuntimeSettings, declarations: Sequence[Declarat
 
 
 async def _sheet(settings: RuntimeSettings, declarations: Sequence[Declaration], healths: Healths) -> TallySheet:
-    """Both tallies; what cannot be drawn up is a finding already: of a service, a stream or a permission."""
+    """Both tallies, or a finding that they could not be drawn up."""
     try:
         async with connected(reach_of(settings), denied=[]) as client, database(settings.postgres_dsn) as connection:
             sheets = [await sheet_of_readers(client, connection, declarations, healths)]
             if INGEST in healths:
                 sheets.insert(0, await sheet_of_channels(client))
-    except (Problem, *_UNWELL):
-        return TallySheet()
+    except (Problem, *_UNWELL) as error:
+        sentence = f"It could not be drawn up ({str(error).rstrip('.') or type(error).__name__})."
+        return TallySheet(findings=[warning(CHECK, sentence, "Mend what else is told here, and ask again.")])
     tallies = [tally for sheet in sheets for tally in sheet.tallies]
     findings = [finding for sheet in sheets for finding in sheet.findings]
     return TallySheet(tallies, findings or [balanced(tallies)])
