@@ -1,7 +1,7 @@
 """Tickets, issues and parts over HTTP: every command at its address, bound to versions, with names for ids."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -13,7 +13,7 @@ from deskstream.contracts.conversation_tickets import PrefillTicket
 from deskstream.contracts.ids import TicketId
 from deskstream.gateway.api.work_commands import OFFERS, READS, WorkOffer
 
-ID, OTHER = uuid4(), uuid4()
+ID, OTHER = UUID(int=7), UUID(int=8)
 TICKET, ISSUE, PART = f"/api/tickets/{ID}", f"/api/issues/{ID}", f"/api/parts/{ID}"
 NAMED = {"{ticket}": ID, "{issue}": ID, "{part}": ID, "{parent}": OTHER, "{other}": OTHER, "{number}": 2}
 CONTACT = {"id": str(ID), "name": "Carla"}
