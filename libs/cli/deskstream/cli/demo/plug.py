@@ -16,6 +16,7 @@ import psutil
 from deskstream.cli.database import schema
 from deskstream.cli.demo.mails import Mail, written
 from deskstream.cli.demo.telling import Teller
+from deskstream.cli.demo.tickets import insist
 from deskstream.cli.demo.world import World, until
 from deskstream.testkit.processes import Supervised, supervised
 
@@ -168,6 +169,8 @@ async def _count(world: World, teller: Teller, burst: Burst, shown: Sequence[tup
         in_order=_in_order(shown),
         back_s=round(back, 1),
     )
+    insist(received == len(shown) + duplicate + rejected + dead, "nothing is lost and nothing comes twice")
+    insist(_in_order(shown), "every thread keeps its order")
 
 
 def _in_order(shown: Sequence[tuple[str, int]]) -> bool:

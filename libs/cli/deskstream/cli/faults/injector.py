@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from deskstream.cli.faults.breaking import KINDS, Kind, Victims
+from deskstream.cli.problem import Problem
 
 Say = Callable[[str], None]
 
@@ -46,6 +47,8 @@ class Injector:
         cannot = [kind.name for kind in found if not kind.needs(self.victims)]
         if cannot:
             self.say(f"cannot be done here: {', '.join(cannot)}")
+        if len(cannot) == len(found):
+            raise Problem("None of these faults can be done here: only root can fill disks.")
         return [
             kind for kind in found if kind.name not in cannot and (self.only or seconds >= ALL_FROM_S or not kind.long)
         ]
