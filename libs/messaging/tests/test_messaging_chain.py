@@ -261,6 +261,18 @@ async def test_p8_a_timer_fires_once_and_on_time_and_a_cancelled_one_never(datab
         assert await summing.pool.fetchval("SELECT key FROM timers") == "later"
 
 
+async def test_p2_what_is_said_when_the_same_moment_was_set_again_is_no_duplicate(database, nats_url):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        pool = services["summing"].pool
+        await services["summing"].call(Wake(counter="a", after_ms=0))
+        moment = await pool.fetchval("SELECT clock_timestamp()")
+        woken = "SELECT 1 FROM journal WHERE type LIKE '%woken' HAVING count(DISTINCT message_id) = "
+        for times in ("1", "2"):
+            await pool.execute("UPDATE counters SET wake = $1", moment)
+            await pool.execute("INSERT INTO timers (aggregate, key, due_at) VALUES ('sums', 'a', $1)", moment)
+            await eventually(first_of(pool, woken + times))
+
+
 async def test_p8_nobody_is_woken_while_a_backlog_is_heard(database, nats_url, broker):
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
         await services["summing"].call(Wake(counter="k0", after_ms=600))

@@ -32,7 +32,8 @@ def command_id(idempotency_key: str) -> UUID:
 def hear(item: Item, wiring: Wiring, now: datetime) -> Heard[Any]:
     """Decodes an item. Raises `Unreadable` when its bytes or headers are not what they say."""
     if item.source is Source.TIMER:
-        return _heard(item, Due(now), now, item.id or uuid5(RAW_IDS, f"{item.type}/{item.key}/{item.due_at}"))
+        # A timer may be set to the same moment again, once that has passed: what is said then is something else.
+        return _heard(item, Due(now), now, item.id or uuid5(RAW_IDS, f"{item.type}/{item.key}/{item.due_at}/{now}"))
     if item.source is Source.COMMAND:
         return _heard(item, item.asked, now, command_id(item.idempotency_key))
     if item.type == RAW_TYPE:
