@@ -29,11 +29,12 @@ from deskstream.contracts.ids import (
 )
 from deskstream.contracts.linked import ConversationRef, SpeaksFor
 from deskstream.contracts.links import LANE as LINKS
+from deskstream.contracts.links import TicketContinued
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
 from deskstream.contracts.work import PartFacts, PartKind, PartRef
 from deskstream.ticketing.domain import Known, TimeCame, Wish, issue, part, ticket
 from deskstream.ticketing.domain.issue.changing import shown
-from deskstream.ticketing.domain.ticket.deciding import Answered
+from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NAMES = UUID("00000000-0000-4000-8000-000000000000")
@@ -45,6 +46,10 @@ _numbers = count(1)
 
 def new_id() -> UUID:
     return uuid5(NAMES, str(next(_numbers)))
+
+
+def follow_up_of(ticket_id: UUID) -> TicketId:
+    return TicketId(uuid5(ticket_id, "follow_up"))
 
 
 def hour(at: int) -> int:
@@ -130,6 +135,9 @@ class Desk:
         return said
 
     def _arrive(self, event: Event) -> None:
+        if isinstance(event, TicketContinued):
+            self.tell_ticket(event.ticket_id, Continued(event, follow_up_of(event.ticket_id)))
+            return
         {"ticket_id": self.tell_ticket, "issue_id": self.tell_issue, "part_id": self.tell_part}[event.KEY](
             UUID(event.key()), event
         )
@@ -182,7 +190,7 @@ class Desk:
     def customer(self, of: UUID, concerns: str = "this_ticket", **more: Any) -> list[Any]:
         told = {"conversation": conversation(), "message_id": MessageId(new_id()), "concerns": concerns} | more
         wrote = CustomerAnswered(**{"at": self.now, "ticket_id": of} | told)
-        return self.tell_ticket(of, Answered(wrote, TicketId(new_id())))
+        return self.tell_ticket(of, Answered(wrote, follow_up_of(of)))
 
     def reply(self, of: UUID, *gives: str, asks: str | None = None, automatic: bool = False) -> list[Any]:
         speaks = SpeaksFor(ticket_id=TicketId(of), asks=asks, gives=gives)

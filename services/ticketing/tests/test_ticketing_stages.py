@@ -148,6 +148,32 @@ def test_w4_a_customer_s_answer_to_a_closed_ticket_opens_its_follow_up():
     assert desk.stage(one) == "closed"
 
 
+def test_w4_a_closed_ticket_that_is_said_to_be_solved_needs_no_follow_up():
+    desk = Desk()
+    assert desk.customer(desk.in_stage("closed"), solved=True) == []
+
+
+def test_w4_two_answers_to_a_closed_ticket_open_one_follow_up_and_a_third_opens_its_own():
+    desk = Desk()
+    one = desk.in_stage("closed")
+    desk.customer(one)
+    desk.customer(one)
+    desk.settle()
+    (two,) = [t for t in desk.tickets if t != one]
+    desk.customer(two, solved=True)
+    desk.ask(two, asked.SolveTicket, category="confirmed")
+    desk.customer(one)
+    desk.settle()
+    assert (desk.stage(two), len(desk.tickets)) == ("open", 2)
+    desk.customer(two, solved=True)
+    desk.ask(two, asked.SolveTicket, category="confirmed")
+    desk.wake(two)
+    desk.customer(one)
+    desk.settle()
+    (three,) = [t for t in desk.tickets if t not in (one, two)]
+    assert (desk.ticket(three).facts.follow_up_of, desk.stage(three)) == (two, "new")
+
+
 def test_w3_waiting_for_two_ends_with_the_second():
     desk = Desk()
     one = desk.in_stage("on_hold")

@@ -26,7 +26,7 @@ from deskstream.messaging.declare import Answers, Hears
 from deskstream.ticketing import look_ups
 from deskstream.ticketing.domain import TimeCame, Wish, issue, part, ticket
 from deskstream.ticketing.domain.ticket import Promise
-from deskstream.ticketing.domain.ticket.deciding import Answered
+from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.store import chain, issues, parts, reading, tickets
 
 LookUp = Callable[[Tx, Sequence[Heard[Any]], datetime], Any]
@@ -61,7 +61,7 @@ def hears(of: Aggregate) -> list[Hears]:
         On(IssueFiledFor, of, key=_ticket),
         On(IssueReported, of, key=_ticket),
         On(AnswerOrdered, of, key=_ticket),
-        On(TicketContinued, of, key=_ticket),
+        On(TicketContinued, of, key=_continued, becomes=look_ups.continued),
         Absorb(TicketJoined, ISSUES, key=_issue),
         On(TicketJoined, ISSUES, key=_issue),
         Absorb(TicketLeft, ISSUES, key=_issue),
@@ -154,6 +154,10 @@ def _wished(wish: Wish[Any]) -> object:
 
 def _answered(message: Answered) -> object:
     return message.talk.ticket_id
+
+
+def _continued(message: Continued) -> object:
+    return message.said.ticket_id
 
 
 def _ticket(message: Any) -> object:

@@ -18,12 +18,13 @@ from deskstream.contracts.issues import (
     RelateIssue,
     SavePart,
 )
+from deskstream.contracts.links import TicketContinued
 from deskstream.contracts.ticket_commands import ChangeTicket, LinkIssue, OpenTicket
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited
 from deskstream.messaging import Heard, Tx
 from deskstream.ticketing.domain import Known, Wish
 from deskstream.ticketing.domain.issue.deciding import Awaited as IssueWanted
-from deskstream.ticketing.domain.ticket.deciding import Answered
+from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.domain.ticket.deciding import Awaited as TicketWanted
 from deskstream.ticketing.store import looking
 
@@ -57,7 +58,16 @@ def of_part(heard: Heard[Any]) -> Wish[Any]:
 
 
 def answered(heard: Heard[CustomerAnswered]) -> Answered:
-    return Answered(heard.data, TicketId(ids.object_id(heard.id, "ticket")))
+    return Answered(heard.data, _follow_up_of(heard.data.ticket_id))
+
+
+def continued(heard: Heard[TicketContinued]) -> Continued:
+    return Continued(heard.data, _follow_up_of(heard.data.ticket_id))
+
+
+def _follow_up_of(ticket_id: TicketId) -> TicketId:
+    """One for each ticket, whatever is answered to it: two answers in a row must not open two."""
+    return TicketId(ids.object_id(ticket_id, "follow_up"))
 
 
 async def opening(tx: Tx, heard: Sequence[Heard[OpenTicket]], now: datetime) -> list[Wish[Any]]:

@@ -65,7 +65,7 @@ def customer_answered(state: Ticket, talk: CustomerAnswered, now: datetime, *, f
     facts = state.facts
     sure = talk.concerns != "perhaps"
     if facts.stage is stages.CLOSED:
-        return [_continued(facts, talk, now, follow_up)] if sure else []
+        return [_continued(facts, talk, now, follow_up)] if sure and not talk.solved else []
     if facts.stage is stages.CANCELED:
         return []
     happening = Happening.CUSTOMER_ANSWERS_THIS if sure else Happening.CUSTOMER_ANSWERS
@@ -82,6 +82,14 @@ def customer_answered(state: Ticket, talk: CustomerAnswered, now: datetime, *, f
         return []
     told = {"conversation_id": talk.conversation.id, "message_id": talk.message_id}
     return [said(CustomerWrote, facts, now, changes, **told)]
+
+
+def answered_again(state: Ticket, said: TicketContinued, now: datetime, *, follow_up: TicketId) -> list[Event]:
+    """W4: another answer to a closed ticket is about the follow-up that it has already."""
+    talk = CustomerAnswered(
+        ticket_id=state.id, at=now, conversation=said.conversation, message_id=said.message_id, concerns="this_ticket"
+    )
+    return customer_answered(state, talk, now, follow_up=follow_up)
 
 
 def record_customer(facts: TicketFacts, asked: RecordCustomer, now: datetime) -> list[Event]:

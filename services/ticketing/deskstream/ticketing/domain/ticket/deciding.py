@@ -52,6 +52,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Continued:
+    """The customer answered the closed ticket before; `follow_up` is the ticket to open if this one is closed, too."""
+
+    said: TicketContinued
+    follow_up: TicketId
+
+
+@dataclass(frozen=True, slots=True)
 class Awaited:
     """A conversation waits for this ticket; `ticket_id` is nobody's where none has that number."""
 
@@ -81,7 +89,7 @@ Command: TypeAlias = (
     | RestoreTicket
 )
 Heard: TypeAlias = (
-    Answered | TicketSpokenFor | Awaited | IssueFiledFor | IssueReported | AnswerOrdered | TicketContinued | TimeCame
+    Answered | TicketSpokenFor | Awaited | IssueFiledFor | IssueReported | AnswerOrdered | Continued | TimeCame
 )
 Message: TypeAlias = Wish[Command] | Heard
 
@@ -105,8 +113,8 @@ def _decide(promise: Promise, state: TicketState, message: Message, now: datetim
 
 
 def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:
-    if isinstance(message, TicketContinued):
-        return opening.continue_ticket(state, message, now)
+    if isinstance(message, Continued):
+        return opening.continue_ticket(state, message.said, now)
     if not isinstance(message, Wish):
         return []
     if isinstance(message.command, OpenTicket):
@@ -131,8 +139,8 @@ def _hear(promise: Promise, state: Ticket, message: Heard, now: datetime) -> lis
             return answering.send_answer(state, message, now)
         case TimeCame():
             return wake(promise, state, now)
-        case TicketContinued():
-            return []
+        case Continued():
+            return answering.answered_again(state, message.said, now, follow_up=message.follow_up)
         case _:
             assert_never(message)
 
