@@ -213,11 +213,6 @@ def forbid_more(parsed: Any) -> list[tuple[int | str, ...]]:
     return []
 
 
-def inbound_schema() -> dict[str, Any]:
-    """The JSON Schema that adapter authors check against."""
-    return _READER.json_schema()
-
-
 def _type_of(value: Any) -> str:
     named = value.get("type", "message") if isinstance(value, dict) else "message"
     return "delivery" if named == "delivery" else "message"

@@ -41,11 +41,6 @@ def inbound_address(subject: str) -> InboundAddress:
     return InboundAddress(tokens[1], tokens[2])
 
 
-def inbound_lane(channel: str) -> str:
-    """The lane of what arrives by a channel."""
-    return f"{INBOUND}.{channel}"
-
-
 def outbound_lane(channel: str) -> str:
     """The lane of what leaves by a channel."""
     return f"{OUTBOUND}.{channel}"
