@@ -6,12 +6,13 @@ from asyncpg import Record
 
 from deskstream.contracts import Refused
 from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
-from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
 from deskstream.contracts.work import TicketFacts
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
+from deskstream.ticketing.domain.ticket.vistas import TRACKERS, TRIAGES
+from deskstream.ticketing.domain.ticket.wording import FOR_CUSTOMERS
 from deskstream.ticketing.store import issues, parts, tickets
 from deskstream.ticketing.store.fitting import FEW, fitting
 
@@ -128,9 +129,6 @@ OFFSET $3
 LIMIT $4
 """
 
-_TRACKERS: Final = {"product_assist": tickets.PRODUCT_ASSIST, "active": tickets.ACTIVE, None: None}
-_TRIAGE: Final = {"untriaged": tickets.UNTRIAGED, "triaged": tickets.TRIAGED, "closed": tickets.CLOSED, None: None}
-
 _TICKET_ROW: Final = {
     "id", "number", "version", "stage", "type", "severity", "title", "owner", "internal", "channel",
     "customer_engineer", "needs_code_change", "asks", "follow_ups", "undecided", "resolution", "created_at",
@@ -140,17 +138,6 @@ _ISSUE_ROW: Final = {
     "id", "number", "version", "stage", "title", "part", "owner", "severity", "security", "weight", "created_at",
     "ended_at",
 }  # fmt: skip
-
-FOR_CUSTOMERS: Final = {
-    TicketStage.NEW: "received",
-    TicketStage.OPEN: "in progress",
-    TicketStage.PENDING: "waiting for you",
-    TicketStage.ON_HOLD: "in progress",
-    TicketStage.SOLVED: "solved",
-    TicketStage.CLOSED: "closed",
-    TicketStage.CANCELED: "closed",
-}
-"""A stage in the customer's words (N9)."""
 
 
 async def find_ticket(tx: Tx, asked: FindTicket) -> dict[str, Any]:
@@ -181,10 +168,11 @@ async def find_part(tx: Tx, asked: FindPart) -> dict[str, Any]:
 
 async def list_tickets(tx: Tx, asked: ListTickets) -> dict[str, Any]:
     """A page of tickets; `more` is the number to ask for what comes before, or nothing."""
+    tracker = None if asked.tracker is None else TRACKERS.index(asked.tracker)
+    triage = None if asked.triage is None else TRIAGES.index(asked.triage)
     values = (
-        asked.deleted, _TRACKERS[asked.tracker], _TRIAGE[asked.triage], asked.stage, asked.type, asked.severity,
-        asked.owner, asked.account_id, asked.contact_id, asked.conversation_id, asked.issue_id,
-        asked.before or _NEWEST, asked.limit + 1,
+        asked.deleted, tracker, triage, asked.stage, asked.type, asked.severity, asked.owner,
+        asked.account_id, asked.contact_id, asked.conversation_id, asked.issue_id, asked.before or _NEWEST, asked.limit + 1,
     )  # fmt: skip
     if asked.part_id is None:
         rows = await _planned_anew(tx, _TICKETS, *values)

@@ -1,16 +1,15 @@
 """Tickets in the database: a document each, columns for what is searched, and the conversations they are linked to."""
 
 from collections.abc import Sequence
-from typing import Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from deskstream.contracts.ids import TicketId
-from deskstream.contracts.linked import UNSOLVED, TicketStage
 from deskstream.contracts.work import TicketFacts
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain.ticket import Ticket, TicketState, Unopened
+from deskstream.ticketing.domain.ticket.vistas import TRACKERS, TRIAGES, tracker_of, triage_of
 
 # A row that is missing gets its number here; the lock is taken in the order of ids.
 _LOAD = """
@@ -70,22 +69,6 @@ ON CONFLICT DO NOTHING
 
 _STATE: TypeAdapter[Ticket] = TypeAdapter(Ticket)
 
-UNTRIAGED, TRIAGED, CLOSED = range(3)
-OVER, ACTIVE, PRODUCT_ASSIST = range(3)
-_TRIAGE: Final = {TicketStage.NEW: UNTRIAGED} | dict.fromkeys(UNSOLVED - {TicketStage.NEW}, TRIAGED)
-
-
-def triage_of(facts: TicketFacts) -> int:
-    """W3: new is untriaged; the other unsolved ones are triaged; all else is closed."""
-    return _TRIAGE.get(facts.stage, CLOSED)
-
-
-def tracker_of(facts: TicketFacts) -> int:
-    """R12: unsolved ones that need a code change or have an issue, and all other unsolved ones."""
-    if facts.stage not in UNSOLVED:
-        return OVER
-    return PRODUCT_ASSIST if facts.needs_code_change == "yes" or facts.issues else ACTIVE
-
 
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, TicketState]:
     """Every ticket asked for, locked; one that does not exist comes unopened, with its number."""
@@ -106,8 +89,8 @@ async def save(tx: Tx, states: Sequence[TicketState]) -> None:
         [f.id for f in facts],
         [f.number for f in facts],
         [f.stage.value for f in facts],
-        [triage_of(f) for f in facts],
-        [tracker_of(f) for f in facts],
+        [TRIAGES.index(triage_of(f)) for f in facts],
+        [TRACKERS.index(tracker_of(f)) for f in facts],
         [f.type.value for f in facts],
         [f.severity.value for f in facts],
         [f.part.id for f in facts],

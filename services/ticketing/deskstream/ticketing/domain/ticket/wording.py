@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deskstream.contracts.linked import Asks, IssueRef
+from deskstream.contracts.linked import Asks, IssueRef, TicketStage
 from deskstream.contracts.way_back import Ending
 from deskstream.contracts.work import TicketFacts
 from deskstream.ticketing.domain.wording import PLACEHOLDER
@@ -19,6 +19,18 @@ _REMINDERS: Final = {
     "confirmation": "We are writing about {ticket} again. Is it solved for you? A short yes or no is enough.",
     "information": "We are writing about {ticket} again. To go on, we still need what we asked you for.",
 }
+
+
+FOR_CUSTOMERS: Final = {
+    TicketStage.NEW: "received",
+    TicketStage.OPEN: "in progress",
+    TicketStage.PENDING: "waiting for you",
+    TicketStage.ON_HOLD: "in progress",
+    TicketStage.SOLVED: "solved",
+    TicketStage.CLOSED: "closed",
+    TicketStage.CANCELED: "closed",
+}
+"""A stage in the customer's words (N9)."""
 
 
 def name_of(facts: TicketFacts) -> str:

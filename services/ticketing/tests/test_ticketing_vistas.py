@@ -1,0 +1,45 @@
+"""W3, R12: the vista and the tracker of a ticket."""
+
+import pytest
+
+from deskstream.contracts import ticket_commands as asked
+from deskstream.ticketing.domain.ticket.vistas import tracker_of, triage_of
+from services.ticketing.tests.given import Desk
+
+VISTAS = {
+    "new": ("untriaged", "active"),
+    "open": ("triaged", "active"),
+    "pending": ("triaged", "active"),
+    "on_hold": ("triaged", "active"),
+    "solved": ("closed", None),
+    "closed": ("closed", None),
+    "canceled": ("closed", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "triage", "tracker"),
+    [pytest.param(stage, *listed, id=f"R12: {stage}") for stage, listed in VISTAS.items()],
+)
+def test_each_stage_has_its_vista_and_tracker(stage, triage, tracker):
+    desk = Desk()
+    facts = desk.ticket(desk.in_stage(stage)).facts
+    assert (triage_of(facts), tracker_of(facts)) == (triage, tracker)
+
+
+@pytest.mark.parametrize(("needs", "tracker"), [("yes", "product_assist"), ("no", "active"), ("unknown", "active")])
+def test_r12_what_needs_a_code_change_asks_for_the_product_s_assistance(needs, tracker):
+    desk = Desk()
+    one = desk.open(needs_code_change=needs)
+    assert tracker_of(desk.ticket(one).facts) == tracker
+
+
+def test_r12_so_does_what_has_an_issue_whatever_is_said_of_code_until_it_is_solved():
+    desk = Desk()
+    one = desk.open(needs_code_change="no")
+    desk.file(one)
+    desk.settle()
+    assert tracker_of(desk.ticket(one).facts) == "product_assist"
+    desk.customer(one, solved=True)
+    desk.ask(one, asked.SolveTicket, category="confirmed")
+    assert tracker_of(desk.ticket(one).facts) is None
