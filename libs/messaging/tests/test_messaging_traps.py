@@ -1,16 +1,21 @@
 """Traps of the libraries below us: each cost somebody an evening, so each has its test."""
 
 import asyncio
+import sys
 import time
 from dataclasses import replace
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from deskstream.contracts import Command
 from deskstream.messaging import Query, Service, commands
-from deskstream.messaging.connection import client_of
+from deskstream.messaging.connection import EXIT_CLOSED, client_of
 from deskstream.messaging.ending import end
+from deskstream.messaging.failpoints import FailPoints
+from deskstream.messaging.item import Said
+from deskstream.messaging.publishing import DEADLINE_S, Publisher
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.launch import running
@@ -28,6 +33,22 @@ WAITS_FOR_A_LOCK = """
 SELECT count(*) > 0
 FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+CLOSED_FOR_GOOD = """
+import asyncio, sys
+from deskstream.messaging.connection import Reach, Wish, client_of, make_broker
+
+async def nothing(): ...
+
+async def main():
+    broker = make_broker("lonely", Reach([sys.argv[1]]), nothing, Wish())
+    await broker.start()
+    await client_of(broker).close()
+    await asyncio.sleep(60)
+
+asyncio.run(main())
 """
 
 
@@ -80,6 +101,28 @@ async def test_a_dead_broker_is_looked_for_every_few_seconds_and_never_given_up(
         options = client_of(services["summing"].broker).options
         assert options["ping_interval"] * options["max_outstanding_pings"] <= 10
         assert options["max_reconnect_attempts"] == -1
+
+
+async def test_a_process_whose_connection_is_closed_for_good_ends_instead_of_standing_still(nats_url):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CLOSED_FOR_GOOD, nats_url, stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(30):
+        assert await process.wait() == EXIT_CLOSED
+
+
+@pytest.mark.slow
+async def test_an_acknowledgement_that_never_comes_is_not_waited_for_for_ever(broker):
+    publisher = Publisher(FailPoints("counting", "::"))
+    await publisher.start(broker)
+    # Somebody hears it, so that nobody says that there is no stream.
+    await broker.subscribe("events.silent.>")
+    cause = uuid4()
+    said = Said(cause, "events.silent", "a", 1, "events.silent.x.a", "x", cause, cause, None, body="{}", id=1)
+    async with asyncio.timeout(DEADLINE_S + 5):
+        assert await publisher.publish_and_wait([said]) == []
+    publisher.drop_overdue()
+    assert publisher.unacknowledged == 0
 
 
 @pytest.mark.slow
