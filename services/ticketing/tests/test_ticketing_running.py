@@ -127,6 +127,21 @@ async def test_w10_the_whole_chain_from_any_of_its_members(around, member):
     assert {found["number"] for found in chain["conversations"]} == ({12} if alone else {12, 13})
 
 
+async def test_w10_the_chain_of_an_issue_names_what_it_blocks_and_what_it_repeats(around):
+    one, other, original = [await around.file(title=title) for title in ("Slow", "Slower", "Slowest")]
+    await around.ask(of_issues.RelateIssue(issue_id=one["id"], kind="blocks", to=other["id"]))
+    await around.ask(of_issues.AcceptIssue(issue_id=one["id"]))
+    repeats = of_issues.MoveIssue(issue_id=one["id"], stage="duplicate", duplicate_of=original["id"])
+    await around.ask(repeats)
+    chain = await around.ask(asked.ReadChain(issue=one["number"]))
+    assert [found["title"] for found in chain["issues"]] == ["Slow", "Slower", "Slowest"]
+    assert chain["issues"][0]["relations"] == [
+        {"kind": "blocks", "issue": other["number"]}, {"kind": "duplicates", "issue": original["number"]},
+    ]  # fmt: skip
+    around_other = (await around.ask(asked.ReadChain(issue=other["number"])))["issues"]
+    assert [found["number"] for found in around_other] == [other["number"], one["number"]]
+
+
 async def test_w10_a_chain_without_a_member_or_with_an_unknown_one_is_refused(around):
     assert await around.refused(asked.ReadChain()) == "name_one_member"
     assert await around.refused(asked.ReadChain(ticket=1, issue=1)) == "name_one_member"

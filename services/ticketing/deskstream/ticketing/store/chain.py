@@ -68,17 +68,37 @@ ORDER BY number DESC
 LIMIT $2
 """
 
+# The issues themselves first: of a crowd of neighbours some are left out. Each step takes an index, however many there
+# are.
 _ISSUES = """
-WITH RECURSIVE named AS (
-    SELECT id
+WITH named AS (
+    SELECT id, duplicate_of
     FROM issues
     WHERE id = ANY($1::uuid[]) OR number = $2
+), around AS (
+    SELECT id, 0 AS steps
+    FROM named
+    UNION ALL
+    SELECT duplicate_of, 1
+    FROM named
+    WHERE duplicate_of IS NOT NULL
+    UNION ALL
+    SELECT r.other_id, 1
+    FROM named n
+    JOIN issue_relations r ON r.issue_id = n.id
+    UNION ALL
+    SELECT r.issue_id, 1
+    FROM named n
+    JOIN issue_relations r ON r.other_id = n.id
+), nearest AS (
+    SELECT id, min(steps) AS steps
+    FROM around
+    GROUP BY id
 )
 SELECT i.state, i.tickets, i.customers
-FROM issues i
-WHERE i.id IN (SELECT id FROM named)
-   OR i.id IN (SELECT r.other_id FROM issue_relations r JOIN named n ON n.id = r.issue_id)
-   OR i.id IN (SELECT r.issue_id FROM issue_relations r JOIN named n ON n.id = r.other_id)
+FROM nearest
+JOIN issues i USING (id)
+ORDER BY nearest.steps, i.number
 LIMIT 100
 """
 
@@ -161,7 +181,11 @@ async def _issues(tx: Tx, ids: Iterable[str], number: int | None) -> list[Found]
         return []
     rows = await tx.fetch(_ISSUES, wanted, number)
     return [
-        {**json.loads(row["state"])["facts"], "weight": {"tickets": row["tickets"], "customers": row["customers"]}}
+        {
+            **(state := json.loads(row["state"]))["facts"],
+            "original": state.get("original"),
+            "weight": {"tickets": row["tickets"], "customers": row["customers"]},
+        }
         for row in rows
     ]
 
@@ -187,13 +211,16 @@ def _ticket(facts: Found) -> Found:
 
 
 def _issue(facts: Found) -> Found:
+    relations = [{"kind": one["kind"], "issue": one["number"]} for one in facts.get("relations", ())[:FEW]]
+    if facts["original"]:
+        relations.append({"kind": "duplicates", "issue": facts["original"]["number"]})
     return {
         **_named(facts, "title"),
         "stage": facts["stage"],
         "owner": facts.get("owner"),
         "part": facts["part"]["number"],
         "confidential": facts.get("security") == "yes",
-        "relations": [{"kind": one["kind"], "issue": one["number"]} for one in facts.get("relations", ())[:FEW]],
+        "relations": relations,
         "weight": facts["weight"],
     }
 

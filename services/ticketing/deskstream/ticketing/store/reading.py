@@ -172,7 +172,8 @@ async def list_tickets(tx: Tx, asked: ListTickets) -> dict[str, Any]:
     triage = None if asked.triage is None else TRIAGES.index(asked.triage)
     values = (
         asked.deleted, tracker, triage, asked.stage, asked.type, asked.severity, asked.owner,
-        asked.account_id, asked.contact_id, asked.conversation_id, asked.issue_id, asked.before or _NEWEST, asked.limit + 1,
+        asked.account_id, asked.contact_id, asked.conversation_id, asked.issue_id,
+        asked.before or _NEWEST, asked.limit + 1,
     )  # fmt: skip
     if asked.part_id is None:
         rows = await _planned_anew(tx, _TICKETS, *values)
