@@ -103,12 +103,13 @@ def test_w12_what_is_held_is_released_by_somebody_of_the_part_alone():
         pytest.param("See ISS-31 for more.", id="W12: an answer that names the issue"),
         pytest.param("see iss-31", id="W12: an answer that names it in small letters"),
         pytest.param("The ZEPHYR OVERFLOW is solved.", id="W12: an answer that quotes its title"),
+        pytest.param("It was the Canary in the Parser. Thanks!", id="W12: an answer that quotes a line of its text"),
         pytest.param(f"Read {LINK.upper()}!", id="W12: an answer with the link that it once had"),
     ],
 )
 def test_an_answer_that_tells_too_much_is_refused_and_the_refusal_tells_nothing(text):
     desk = Desk()
-    issue = desk.file(desk.open(), title="Zephyr overflow")
+    issue = desk.file(desk.open(), title="Zephyr overflow", text="Hello,\n  the canary in the parser")
     desk.settle()
     desk.ask(issue, asked.PublishIssue, link=LINK, reveals="no")
     desk.ask(issue, asked.MarkSecurity, security="yes", reason="exploitable")
@@ -117,6 +118,14 @@ def test_an_answer_that_tells_too_much_is_refused_and_the_refusal_tells_nothing(
         desk.ask(issue, asked.ApproveAnswer, text=text)
     assert refused.value.code == "answer_tells_too_much"
     assert "zephyr" not in (refused.value.sentence + json.dumps(refused.value.details)).casefold()
+
+
+def test_w12_an_honest_answer_is_not_refused_for_a_short_line_of_the_text():
+    desk = Desk()
+    issue = desk.file(desk.open(), title="Logout", text="Hello,\n\nplease help", security="yes")
+    desk.settle()
+    desk.end(issue)
+    assert names(desk.ask(issue, asked.ApproveAnswer, text="Hello, your logout works. Please help us and say so."))
 
 
 def test_w12_a_confidential_issue_is_never_published():

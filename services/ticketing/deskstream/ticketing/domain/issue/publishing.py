@@ -26,6 +26,8 @@ from deskstream.ticketing.domain.wording import answer
 
 SHORTEST_TELLING_TITLE: Final = 8
 """A shorter title is a word that an honest answer may well contain."""
+SHORTEST_TELLING_LINE: Final = 20
+"""So is a shorter line of its text, such as a greeting."""
 
 
 def mark(facts: IssueFacts, asked: MarkSecurity, now: datetime) -> list[Event]:
@@ -82,13 +84,20 @@ def _insist_on_discretion(state: Issue, text: str) -> None:
         return
     folded = text.casefold()
     named = re.search(rf"\bISS-{facts.number}\b", text, re.IGNORECASE)
-    quoted = len(facts.title) >= SHORTEST_TELLING_TITLE and facts.title.casefold() in folded
+    quoted = any(passage.casefold() in folded for passage in _telling(state))
     linked = any(link.casefold() in folded for link in state.withheld)
     if named or quoted or linked:
         sentence = (
             f"ISS-{facts.number} is confidential: say that the problem was filed or solved, without its name or link."
         )
         raise Refused("answer_tells_too_much", sentence)
+
+
+def _telling(state: Issue) -> list[str]:
+    """Its title, and the lines of its text, as far as they are long enough to be recognised."""
+    title, lines = state.facts.title.strip(), [line.strip() for line in state.text.splitlines()]
+    telling = [line for line in lines if len(line) >= SHORTEST_TELLING_LINE]
+    return [title, *telling] if len(title) >= SHORTEST_TELLING_TITLE else telling
 
 
 def _not_answered(state: Issue, asked: tuple[TicketId, ...]) -> tuple[TicketId, ...]:
