@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test test-failed test-fast test-docker kubernetes lint format types bench faults faults-long schemas lock clean
+.PHONY: help setup demo up down secrets test test-long test-failed test-fast test-docker kubernetes lint format types bench faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -40,18 +40,21 @@ down: setup  ## Stop what `make up` started
 secrets:  ## Make what the containers of docker-compose.yml know each other by, in deploy/secrets
 	@docker-compose build migrate && deploy/make-secrets
 
-test: setup .venv/bin/kubectl  ## Run all tests on real NATS and PostgreSQL
-	.venv/bin/python -m pytest -n 2 $(TESTS)
+test: setup .venv/bin/kubectl  ## Run the tests on real NATS and PostgreSQL, but for the long ones
+	.venv/bin/python -m pytest -n 2 -m "not long" $(TESTS)
+
+test-long: setup  ## Run the tests that kill, rebuild and measure for many seconds
+	.venv/bin/python -m pytest -n 2 -m long $(TESTS)
 
 test-failed: setup .venv/bin/kubectl  ## Run again, one after the other, what failed last time
 	.venv/bin/python -m pytest --last-failed --last-failed-no-failures none $(TESTS)
 
 test-fast: setup .venv/bin/kubectl  ## Run the tests that take no longer than a minute together
-	.venv/bin/python -m pytest -n 2 -m "not slow" $(TESTS)
+	.venv/bin/python -m pytest -n 2 -m "not slow and not long" $(TESTS)
 
 # The suite on servers in containers, as far as it does not start and kill its own; then the desk in containers.
 test-docker: setup  ## Run the desk in containers, restart it under load; test on servers in containers
-	.venv/bin/python -m pytest --docker -m "docker or not slow" libs/messaging/tests tests/deploy/test_containers.py
+	.venv/bin/python -m pytest --docker -m "docker or not slow and not long" libs/messaging/tests tests/deploy/test_containers.py
 	.venv/bin/python -m pytest --docker tests/scenarios/test_mail_and_back.py
 
 kubernetes: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services

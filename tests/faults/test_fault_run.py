@@ -5,7 +5,7 @@ import pytest
 from deskstream.cli.faults.breaking import KINDS
 from deskstream.cli.faults.run import Plan, run_faults
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 
 async def test_p1_p2_p3_p5_p7_p11_a_short_run_loses_nothing_repeats_nothing_and_keeps_every_order():

@@ -13,7 +13,7 @@ from deskstream.testkit.desk import prepare
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.processes import supervised
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def mail(external_id, *references):

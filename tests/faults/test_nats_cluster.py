@@ -26,7 +26,7 @@ KEYS = 4
 RESUMED_WITHIN_S = 10.0
 KILLS = 6
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from deskstream.testkit.eventually import eventually
 from deskstream.testkit.sample.events import counted
 from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 TIMES = 10
 KEYS = 50

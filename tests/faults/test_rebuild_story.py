@@ -19,7 +19,7 @@ from deskstream.testkit.eventually import eventually
 
 NAMES = sorted(installed_services())
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from deskstream.testkit.desk import prepare
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.forking import forking
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 RUNTIME = "deskstream.runtime"
 TOKEN = "token-of-the-rolling-restart-0123456789"

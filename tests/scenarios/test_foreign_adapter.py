@@ -89,7 +89,7 @@ def declared(monkeypatch):
     monkeypatch.setenv("DESKSTREAM_EXTRA_CHANNELS", "pager")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_n1_an_adapter_in_javascript_is_answered_and_delivers(open_desk, adapter):
     async with open_desk() as desk, adapter() as pager:
         await pager.tell(PAGE)
@@ -112,7 +112,7 @@ async def test_n1_an_adapter_in_javascript_is_answered_and_delivers(open_desk, a
     assert pager.said.count("accepted CONV-1") == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p1_a_reply_said_while_the_adapter_is_away_is_delivered_when_it_is_back(open_desk, adapter):
     async with open_desk() as desk:
         async with adapter() as pager:
@@ -129,7 +129,7 @@ def deliveries(shown):
     return [entry["delivery"]["state"] for entry in shown["timeline"] if entry["delivery"]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_n8_the_pager_conforms(installed):
     report = conform(installed)
     assert (report["conforms"], report["fails"], list(report["absent"])) == (True, {}, ["signature"])

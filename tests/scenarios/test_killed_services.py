@@ -18,7 +18,7 @@ from deskstream.messaging.failpoints import POINTS, SEND_POINTS
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.forking import forking
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 HEARING = ("ingest", "crm", "conversation", "routing", "sla", "gateway")
 ALL = (*HEARING, "channel_email")

@@ -102,7 +102,7 @@ def test_the_mix_is_one_fifth_new_conversations_and_the_same_for_the_same_seed()
     assert new / 3000 == pytest.approx(0.2, abs=0.03)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_pipeline_is_measured_on_real_servers():
     told: list[str] = []
     figures = asyncio.run(bench_pipeline(Plan(seconds=2, calm_seconds=1, apart_seconds=1), told.append))
@@ -123,7 +123,7 @@ def test_the_pipeline_is_measured_on_real_servers():
     assert parts["crm"]["python_us_per_handling"] > parts["crm"]["database_us_per_handling"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_start_is_measured():
     figures = asyncio.run(bench_start(lambda _: None))
     assert 0 < figures["start_s"] < 60
@@ -132,14 +132,14 @@ def test_a_start_is_measured():
     assert {(name,) for name in figures["memory_mb_by_service"]} == set(one_each())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_of_every_service_are_measured_beside_one():
     figures = asyncio.run(bench_replicas(1.0, lambda _: None))
     assert figures["one_per_s"] > 0
     assert figures["two_to_one"] == round(figures["two_per_s"] / figures["one_per_s"], 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tickets_are_measured_on_real_servers():
     figures = asyncio.run(bench_tickets(1.0, 2000, lambda _: None))
     assert figures["commands_per_s"] > 0

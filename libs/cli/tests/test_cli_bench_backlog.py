@@ -8,7 +8,7 @@ async def test_who_does_not_hear_conversations_cannot_be_measured(nowhere):
     assert "sla" in said.err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p2_p4_a_history_is_read_through_a_kill_and_hardly_anything_twice(nowhere):
     said = await nowhere("bench", "bootstrap", "--events", 10_000, "--json")
     assert said.code == 0, said.err

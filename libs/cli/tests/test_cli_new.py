@@ -101,7 +101,7 @@ def run(folder, *command, **environment):
 RULES = "not whoever_may and (rooms or imports or style or arrows and (readme or wired or declares or lanes or heard))"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_skeleton_passes_its_tests_lint_types_and_the_house_rules_at_once(skeletons):
     python = sys.executable

@@ -131,7 +131,7 @@ async def provisioned(deskstream):
     return (await deskstream("provision")).code == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p14_what_is_written_for_production_runs_with_tls_and_keys(production, nowhere, database):
     nowhere.environment |= {
         "DESKSTREAM_NATS_URL": production.nats_url, "DESKSTREAM_CREDENTIALS": str(production.credentials)
@@ -151,7 +151,7 @@ async def test_p14_what_is_written_for_production_runs_with_tls_and_keys(product
     await client.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "without",
     [pytest.param("certificate", id="without a certificate"), pytest.param("seed", id="without a seed"),

@@ -25,7 +25,7 @@ EACH = 12
 SAMPLE = "deskstream.testkit.sample.run"
 BOTH = ("counting", "summing")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 async def ask_until_answered(client, key, number):

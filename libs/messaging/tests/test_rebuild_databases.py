@@ -83,7 +83,7 @@ async def reconciled(database, nats_url):
     return back
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p4_an_older_database_is_noticed_takes_back_what_it_lost_and_says_nothing_twice(
     database, nats_url, postgres_server
 ):

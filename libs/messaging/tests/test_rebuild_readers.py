@@ -70,7 +70,7 @@ async def four_days_later(database):
     await owner.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p2_who_is_killed_while_it_reads_a_history_goes_on_where_it_was(database, nats_url, broker):
     await prepare([COUNTING, SUMMING], database, nats_url)
     async with desk([COUNTING], database, nats_url) as services:

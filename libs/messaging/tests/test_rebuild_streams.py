@@ -111,7 +111,7 @@ def stream_holds(store, numbers):
     return check
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p4_a_store_that_is_lost_is_filled_again_from_the_journals(database, store):
     await prepare([COUNTING, SUMMING], database, store.url)
     async with desk([COUNTING, SUMMING], database, store.url) as services:
@@ -124,7 +124,7 @@ async def test_p4_a_store_that_is_lost_is_filled_again_from_the_journals(databas
         await eventually(all_heard(services["summing"].pool, dict.fromkeys(KEYS, 21)), within=60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p4_what_an_earlier_copy_of_the_store_lacks_is_published_and_reaches_who_had_not_heard_it(
     database, store, tmp_path
 ):
@@ -142,7 +142,7 @@ async def test_p4_what_an_earlier_copy_of_the_store_lacks_is_published_and_reach
         await eventually(stream_holds(store, dict.fromkeys(KEYS, 20)), within=60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p1_the_last_messages_that_a_power_cut_took_are_published_again_on_reconnecting(
     database, store, tmp_path
 ):

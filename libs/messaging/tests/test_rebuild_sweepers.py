@@ -58,7 +58,7 @@ async def remember_ids_for(broker, seconds):
     await broker.jsm().update_stream(config.evolve(duplicate_window=seconds))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p2_what_is_published_again_after_the_broker_forgot_its_ids_takes_effect_once(database, nats_url, broker):
     records = await asyncpg.connect(database)
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
@@ -105,7 +105,7 @@ def server(tmp_path):
     made.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_p5_a_sweeper_that_freezes_while_it_publishes_keeps_the_others_from_it_for_seconds_only(
     database, nats_url, server
 ):
