@@ -231,6 +231,7 @@ async def test_o5_permissions_of_an_older_release_are_found_at_the_broker(databa
 async def test_o5_a_container_that_has_the_operators_seed_only_is_no_fault(database, nats_url, tmp_path):
     async with desk([COUNTING], database, nats_url):
         settings = RuntimeSettings(nats_url=nats_url, postgres_url=database)
+        assert settings.credentials is not None
         seed = Credentials(settings.credentials).seed_file(OPERATOR).read_text()
         Credentials(tmp_path).seed_file(OPERATOR).write_text(seed)
         client = await nats.connect(nats_url, nkeys_seed_str=seed.strip())

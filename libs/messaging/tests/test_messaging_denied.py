@@ -24,8 +24,8 @@ async def test_p14_a_denied_publish_is_logged_with_its_subject_and_unready_and_p
             admit(nats_url, [replace(COUNTING, says=())])
             assert (await summing.call(Count(counter="a", times=30))).ok
             problem = await eventually(lambda: problem_of(counting), within=5)
-        assert problem.startswith("permissions: ")
-        assert "events.counting.counted.a" in problem
+        assert str(problem).startswith("permissions: ")
+        assert "events.counting.counted.a" in str(problem)
         told = [line for line in logged if line["event"] == "denied_by_broker"]
         assert (told[0]["subject"], told[0]["service"]) == ("events.counting.counted.a", "counting")
         assert "deskstream provision --permissions" in told[0]["mend"]

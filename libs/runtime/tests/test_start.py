@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import httpx
@@ -36,7 +37,7 @@ async def process(**environment):
         env={**os.environ, "DESKSTREAM_LOG_FORMAT": "json", "DESKSTREAM_HEALTH_PORT": str(port), **told},
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    log: list[dict] = []
+    log: list[dict[str, Any]] = []
     reading = asyncio.create_task(read(started.stdout, log))
     try:
         yield started, log, port
