@@ -111,6 +111,31 @@ async def test_w11_one_fix_answers_two_customers_after_one_approval(open_desk):
         assert not await desk.waiting()
 
 
+async def test_w11_a_ticket_needing_two_issues_comes_back_once_though_conversations_were_down(open_desk):
+    async with open_desk() as first:
+        await first.mail(letter("ada@acme.example", "It crashes twice"))
+        shown = await conversation(first, 1)
+        one = await opened_from(first, shown)
+        filings = [of_issues.FileIssue(title=title, tickets=[one["id"]], wait=True) for title in ("Client", "Server")]
+        issues = [(await first.ask(filing, "anna"))["issue"] for filing in filings]
+        await ticket(first, one, lambda it: len(it["waits"]) == 2)
+        await when(first, 1, lambda it: it["tickets"], "its ticket")
+        wait = {"kind": "ticket", "name": f"TKT-{one['number']}"}
+        await first.ask(of_conversations.Hold(conversation_id=shown["id"], waits=[wait]), "anna")
+        await first.services["conversation"].stop()
+        for issue, left in zip(reversed(issues), (1, 0), strict=True):
+            await first.ask(of_issues.AcceptIssue(issue_id=issue["id"]), "carla")
+            await first.ask(of_issues.MoveIssue(issue_id=issue["id"], stage="completed"), "carla")
+            held = await ticket(first, one, lambda it, left=left: len(it["waits"]) == left)
+            assert held["stage"] == ("on_hold" if left else "open")
+    async with open_desk() as second:
+        shown = await when(second, 1, lambda it: it["stage"] == "needs_response", "the end of its hold")
+        assert [answer["work"] for answer in shown["prepared"]] == [f"TKT-{one['number']}"]
+        ended = "SELECT count(*) FROM conversation.journal WHERE subject LIKE 'events.conversation.wait_ended.%'"
+        assert await second.records.fetchval(ended) == 1
+        assert not await second.waiting()
+
+
 async def test_w4_a_silent_customer_is_reminded_twice_then_it_is_solved_and_closed(open_desk, monkeypatch):
     soon = {"FIRST_FOLLOW_UP": 0.3, "SECOND_FOLLOW_UP": 0.6, "GIVE_UP": 0.9, "CLOSE": 0.3}
     for name, seconds in soon.items():
