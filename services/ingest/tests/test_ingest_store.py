@@ -51,7 +51,9 @@ def report(position=None, **fields):
 
 
 async def somebody_waits(pool):
-    return await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return await pool.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
 
 
 async def archive(pool):

@@ -82,7 +82,7 @@ def test_a_subject_that_names_no_inbox_is_refused(subject, reason):
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        pytest.param({"sender": {}}, "sender", id="N1: a sender who is nobody"),
+        pytest.param({"sender": {}}, "sender.email", id="N1: a sender who is nobody"),
         pytest.param({"sender": {"email": "ada"}}, "sender.email", id="N1: no mail address"),
         pytest.param({"external_id": ""}, "external_id", id="N1: an empty id"),
         pytest.param({"external_id": "x" * 999}, "external_id", id="N1: an id of 999 characters"),
