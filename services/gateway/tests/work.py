@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from deskstream.contracts import Event
+from deskstream.contracts.chain_facts import IssueFacts, PartFacts, PartKind, PartRef, TicketFacts
 from deskstream.contracts.facts import AccountFacts, ContactFacts
 from deskstream.contracts.issues import IssueFiled
 from deskstream.contracts.ticketing import PartSaved, TicketOpened
-from deskstream.contracts.work import IssueFacts, PartFacts, PartKind, PartRef, TicketFacts
 from deskstream.messaging import Heard
 
 MONDAY = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)

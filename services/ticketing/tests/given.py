@@ -14,6 +14,7 @@ from deskstream.calendars import BusinessCalendar, Window
 from deskstream.contracts import Event
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as of_tickets
+from deskstream.contracts.chain_facts import PartFacts, PartKind, PartRef
 from deskstream.contracts.facts import AccountFacts, ContactFacts
 from deskstream.contracts.ids import (
     AccountId,
@@ -31,7 +32,6 @@ from deskstream.contracts.linked import ConversationRef, SpeaksFor
 from deskstream.contracts.links import LANE as LINKS
 from deskstream.contracts.links import TicketContinued
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
-from deskstream.contracts.work import PartFacts, PartKind, PartRef
 from deskstream.ticketing.domain import Known, TimeCame, Wish, issue, part, ticket
 from deskstream.ticketing.domain.issue.changing import shown
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued

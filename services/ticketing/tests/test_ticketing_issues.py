@@ -5,9 +5,9 @@ import pytest
 from deskstream.contracts import Refused
 from deskstream.contracts import issues as asked
 from deskstream.contracts import ticket_commands as of_tickets
+from deskstream.contracts.chain_facts import PartKind
 from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.links import DefaultPassed, PartTicketJoined
-from deskstream.contracts.work import PartKind
 from deskstream.ticketing.domain import Known, Wish
 from deskstream.ticketing.domain.part import Part
 from services.ticketing.tests.given import ANNA, CARLA, DARK_MODE, Desk, made_part, names, new_id

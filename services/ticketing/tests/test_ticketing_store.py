@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as of_tickets
+from deskstream.contracts.chain_facts import PartKind
 from deskstream.contracts.ids import IssueId, PartId
-from deskstream.contracts.work import PartKind
 from deskstream.ticketing.domain import Known, ticket
 from deskstream.ticketing.domain.part import Part, Unmade
 from deskstream.ticketing.store import issues, looking, parts, tickets

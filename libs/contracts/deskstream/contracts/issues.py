@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from deskstream.contracts.chain_facts import IssueFacts, Maturity, PartKind, Relation, Severity, Task
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
 from deskstream.contracts.linked import ConversationRef, IssueRef, IssueStage
 from deskstream.contracts.message import Command, Event
 from deskstream.contracts.ticket_commands import TEXT_LIMIT, Handle, Reason, Title
-from deskstream.contracts.work import IssueFacts, Maturity, PartKind, Relation, Severity, Task
 
 LANE = "events.issues"
 

@@ -1,10 +1,10 @@
 """What tickets, issues and parts say to each other (`events.links.>`); only ticketing hears it."""
 
+from deskstream.contracts.chain_facts import PartRef, Severity, TicketType
 from deskstream.contracts.facts import AccountFacts, ContactFacts, WorkspaceFacts
 from deskstream.contracts.ids import AgentId, IssueId, MessageId, PartId, TicketId
 from deskstream.contracts.linked import ConversationRef, IssueRef
 from deskstream.contracts.message import Event
-from deskstream.contracts.work import PartRef, Severity, TicketType
 
 LANE = "events.links"
 

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from deskstream.contracts.chain_facts import CodeChange, Severity, TicketType, TicketWait
 from deskstream.contracts.facts import AccountFacts, ContactFacts, Resolution, WorkspaceFacts
 from deskstream.contracts.ids import ContactId, ConversationId, IssueId, MessageId, PartId, TicketId
 from deskstream.contracts.linked import Asks, ConversationRef, Given, TicketStage
 from deskstream.contracts.message import Command
-from deskstream.contracts.work import CodeChange, Severity, TicketType, TicketWait
 
 TEXT_LIMIT = 16 * 1024
 

@@ -6,11 +6,11 @@ Nothing on this lane names an issue by more than `IssueRef`: readers that face c
 from datetime import timedelta
 from typing import Literal
 
+from deskstream.contracts.chain_facts import PartFacts, Task, TicketFacts, TicketWait
 from deskstream.contracts.facts import Resolution
 from deskstream.contracts.ids import AgentId, ContactId, ConversationId, IssueId, MessageId, PartId, ReplyId, TicketId
 from deskstream.contracts.linked import Asks, ConversationRef, Given, IssueRef, TicketStage
 from deskstream.contracts.message import Event
-from deskstream.contracts.work import PartFacts, Task, TicketFacts, TicketWait
 
 LANE = "events.ticketing"
 

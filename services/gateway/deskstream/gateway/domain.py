@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
+from deskstream.contracts.chain_facts import Severity, TicketFacts
 from deskstream.contracts.facts import ContactFacts, Participant, Priority, Reply, Stage
 from deskstream.contracts.inbound import Identity
 from deskstream.contracts.linked import UNSOLVED, TicketStage
 from deskstream.contracts.sla import ClockFacts, Outcome
-from deskstream.contracts.work import Severity, TicketFacts
 
 Button = Literal["Reply", "First reply"]
 

@@ -17,6 +17,7 @@ from deskstream.cli.bench.running import Bench, running
 from deskstream.cli.bench.usage import usage_of
 from deskstream.cli.bench.watch import percentile
 from deskstream.contracts import Command
+from deskstream.contracts.chain_facts import PartKind, Severity
 from deskstream.contracts.ids import IssueId, PartId, TicketId
 from deskstream.contracts.issues import FileIssue, SavePart
 from deskstream.contracts.ticket_commands import (
@@ -29,7 +30,6 @@ from deskstream.contracts.ticket_commands import (
     RecordAnswer,
     RecordCustomer,
 )
-from deskstream.contracts.work import PartKind, Severity
 from deskstream.messaging import commands
 
 AT_ONCE = 200

@@ -13,9 +13,9 @@ from deskstream.cli.execution import carry_out
 from deskstream.cli.place import Place, find_place
 from deskstream.cli.problem import misused
 from deskstream.cli.work.finding import ids_of
+from deskstream.contracts.chain_facts import Severity, TicketType
 from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.ticket_commands import ListTickets
-from deskstream.contracts.work import Severity, TicketType
 
 app = typer.Typer()
 

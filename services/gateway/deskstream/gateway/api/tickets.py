@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from deskstream.contracts.chain_facts import Severity, TicketType
 from deskstream.contracts.linked import TicketStage
-from deskstream.contracts.work import Severity, TicketType
 from deskstream.gateway.api.caller import caller
 from deskstream.gateway.api.cursors import Cursors
 from deskstream.gateway.api.problems import HttpProblem

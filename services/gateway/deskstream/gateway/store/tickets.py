@@ -8,8 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
+from deskstream.contracts.chain_facts import Severity, TicketType
 from deskstream.contracts.linked import TicketStage
-from deskstream.contracts.work import Severity, TicketType
 from deskstream.gateway.domain import SEVERITIES, TRACKERS, TRIAGES, Tracker, Triage
 from deskstream.gateway.store.lists import Place
 from deskstream.messaging import Tx

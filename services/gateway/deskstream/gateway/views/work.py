@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.issues import IssueEvent
 from deskstream.contracts.ticketing import AgentAnswered, AnswerSent, PartEvent, TicketChanged, TicketEvent
-from deskstream.contracts.work import TicketFacts
 from deskstream.gateway.domain import SEVERITIES, TRACKERS, TRIAGES, closed_at, tracker_of, triage_of
 from deskstream.messaging import Heard
 

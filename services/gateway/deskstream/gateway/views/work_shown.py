@@ -9,9 +9,9 @@ import asyncpg
 from pydantic import Field
 
 from deskstream.contracts import Contract
+from deskstream.contracts.chain_facts import IssueFacts, PartFacts, PartKind, PartRef, Severity, TicketFacts, Weight
 from deskstream.contracts.facts import AccountFacts, Stage
 from deskstream.contracts.linked import ConversationRef, IssueStage, TicketStage
-from deskstream.contracts.work import IssueFacts, PartFacts, PartKind, PartRef, Severity, TicketFacts, Weight
 from deskstream.gateway.domain import TRACKERS, TRIAGES, Recorded, Tracker, Triage
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

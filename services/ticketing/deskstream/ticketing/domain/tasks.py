@@ -3,8 +3,8 @@
 from typing import Final, Literal
 
 from deskstream.contracts import Refused
+from deskstream.contracts.chain_facts import Task
 from deskstream.contracts.ids import AgentId, TaskId
-from deskstream.contracts.work import Task
 
 LIMIT: Final = 25
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from deskstream.contracts.chain_facts import PartFacts, PartRef
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId
 from deskstream.contracts.linked import IssueRef
-from deskstream.contracts.work import PartFacts, PartRef
 
 C = TypeVar("C", covariant=True)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from deskstream.contracts.chain_facts import PartFacts, PartRef
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
 from deskstream.contracts.linked import IssueRef
-from deskstream.contracts.work import PartFacts, PartRef
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain.issue.changing import shown
 from deskstream.ticketing.store import issues, parts

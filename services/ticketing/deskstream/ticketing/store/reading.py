@@ -5,9 +5,9 @@ from typing import Any, Final
 from asyncpg import Record
 
 from deskstream.contracts import Refused
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
 from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
-from deskstream.contracts.work import TicketFacts
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
-from deskstream.contracts.work import TicketFacts
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain.ticket import Ticket, TicketState, Unopened
 from deskstream.ticketing.domain.ticket.vistas import TRACKERS, TRIAGES, tracker_of, triage_of

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, TypeVar
 
+from deskstream.contracts.chain_facts import IssueFacts
 from deskstream.contracts.issues import IssueEvent
 from deskstream.contracts.linked import IssueRef
-from deskstream.contracts.work import IssueFacts
 
 E = TypeVar("E", bound=IssueEvent)
 

@@ -6,6 +6,7 @@ from functools import reduce
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import IssueFacts, Weight
 from deskstream.contracts.ids import IssueId
 from deskstream.contracts.issues import (
     AcceptIssue,
@@ -27,7 +28,6 @@ from deskstream.contracts.issues import (
 from deskstream.contracts.linked import ConversationRef
 from deskstream.contracts.links import IssueReported, TicketJoined, TicketLeft, WaiterPassedOn
 from deskstream.contracts.way_back import Ending, IssueEnded
-from deskstream.contracts.work import IssueFacts, Weight
 from deskstream.ticketing.domain.issue import publishing, stages, working
 from deskstream.ticketing.domain.issue.changing import said, shown
 from deskstream.ticketing.domain.issue.state import Issue, IssueState, Unfiled, Watcher, evolve

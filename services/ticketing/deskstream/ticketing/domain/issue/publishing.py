@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import IssueFacts
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.issues import (
     AnswerApproved,
@@ -16,7 +17,6 @@ from deskstream.contracts.issues import (
     PublishIssue,
 )
 from deskstream.contracts.links import AnswerOrdered
-from deskstream.contracts.work import IssueFacts
 from deskstream.ticketing.domain.issue import stages
 from deskstream.ticketing.domain.issue.changing import said
 from deskstream.ticketing.domain.issue.state import Issue

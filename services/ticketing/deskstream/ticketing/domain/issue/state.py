@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from deskstream.contracts import Event
+from deskstream.contracts.chain_facts import IssueFacts
 from deskstream.contracts.ids import IssueId, TicketId
 from deskstream.contracts.issues import (
     AnswerApproved,
@@ -19,7 +20,6 @@ from deskstream.contracts.issues import (
 )
 from deskstream.contracts.linked import ConversationRef, IssueRef
 from deskstream.contracts.links import TicketJoined, TicketLeft
-from deskstream.contracts.work import IssueFacts
 
 
 class Watcher(NamedTuple):

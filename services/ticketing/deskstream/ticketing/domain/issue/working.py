@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import IssueFacts, PartRef, Relation, Tombstone
 from deskstream.contracts.ids import AgentId
 from deskstream.contracts.issues import (
     AcceptIssue,
@@ -28,7 +29,6 @@ from deskstream.contracts.issues import (
 )
 from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.links import IssueFiledFor
-from deskstream.contracts.work import IssueFacts, PartRef, Relation, Tombstone
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.issue import stages
 from deskstream.ticketing.domain.issue.changing import said, shown

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from deskstream.contracts import Event
+from deskstream.contracts.chain_facts import PartFacts
 from deskstream.contracts.ids import PartId, TicketId
 from deskstream.contracts.links import PartTicketJoined, PartTicketLeft
 from deskstream.contracts.ticketing import PartEvent
-from deskstream.contracts.work import PartFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.linked import Given, SpeaksFor, TicketStage
 from deskstream.contracts.links import AnswerOrdered, TicketContinued
@@ -11,7 +12,6 @@ from deskstream.contracts.ticket_commands import DecideAnswer, RecordAnswer, Rec
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
 from deskstream.contracts.ticketing import AgentAnswered, AnswerSent, CustomerWrote, TicketChanged
 from deskstream.contracts.way_back import ReplyWanted
-from deskstream.contracts.work import TicketFacts
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.stages import Happening

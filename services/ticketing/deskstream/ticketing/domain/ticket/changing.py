@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, TypeVar
 
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.ticketing import TicketEvent
-from deskstream.contracts.work import TicketFacts
 from deskstream.ticketing.domain.ticket import stages
 
 E = TypeVar("E", bound=TicketEvent)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeAlias, TypeVar, assert_never
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.linked import UNSOLVED, ConversationRef
 from deskstream.contracts.links import AnswerOrdered, IssueFiledFor, IssueReported, TicketContinued
@@ -31,7 +32,6 @@ from deskstream.contracts.ticket_commands import (
 )
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, TicketReported
-from deskstream.contracts.work import TicketFacts
 from deskstream.ticketing.domain.ticket import answering, describing, opening, solving, waiting
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket, reports
 from deskstream.ticketing.domain.ticket.stages import CANCELED

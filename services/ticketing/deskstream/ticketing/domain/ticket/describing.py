@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import TicketFacts, TicketType
 from deskstream.contracts.linked import UNSOLVED, ConversationRef
 from deskstream.contracts.ticket_commands import (
     AddTicketTask,
@@ -20,7 +21,6 @@ from deskstream.contracts.ticketing import (
     TicketChanged,
     TicketTaskChanged,
 )
-from deskstream.contracts.work import TicketFacts, TicketType
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import said

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import PartRef, TicketFacts, TicketType
 from deskstream.contracts.ids import AgentId, TicketId
 from deskstream.contracts.linked import IssueRef, TicketStage
 from deskstream.contracts.links import TicketContinued
 from deskstream.contracts.ticket_commands import OpenTicket
 from deskstream.contracts.ticketing import TicketOpened
-from deskstream.contracts.work import PartRef, TicketFacts, TicketType
 from deskstream.ticketing.domain.ticket.state import Unopened
 from deskstream.ticketing.domain.wishes import Wish
 from deskstream.ticketing.domain.wording import written

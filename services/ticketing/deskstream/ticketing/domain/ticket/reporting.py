@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from deskstream.contracts import Event
+from deskstream.contracts.chain_facts import PartKind, TicketFacts
 from deskstream.contracts.ids import ConversationId, IssueId, PartId
 from deskstream.contracts.linked import ConversationRef, IssueStage, LinkedTicket
 from deskstream.contracts.links import PartTicketJoined, PartTicketLeft, TicketJoined, TicketLeft
@@ -17,7 +18,6 @@ from deskstream.contracts.ticketing import (
     TicketWaitEnded,
 )
 from deskstream.contracts.way_back import Ending, TicketReported
-from deskstream.contracts.work import PartKind, TicketFacts
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.wording import prepared
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import TicketFacts, Tombstone
 from deskstream.contracts.facts import Resolution
 from deskstream.contracts.ids import AgentId
 from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.ticket_commands import CancelTicket, DeleteTicket, SolveTicket
 from deskstream.contracts.ticketing import TicketCanceled, TicketClosed, TicketDeleted, TicketRestored, TicketSolved
-from deskstream.contracts.work import TicketFacts, Tombstone
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import RESOLUTION_TAG, moved, said

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import ConversationId, IssueId, TicketId
-from deskstream.contracts.work import TicketFacts
 
 CONVERSATIONS_LIMIT: Final = 100
 ISSUES_LIMIT: Final = 50

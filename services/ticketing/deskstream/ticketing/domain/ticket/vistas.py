@@ -2,8 +2,8 @@
 
 from typing import Final, Literal
 
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.linked import UNSOLVED, TicketStage
-from deskstream.contracts.work import TicketFacts
 
 Triage = Literal["untriaged", "triaged", "closed"]
 TRIAGES: Final[tuple[Triage, ...]] = ("untriaged", "triaged", "closed")

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from deskstream.contracts import Event, Refused
+from deskstream.contracts.chain_facts import TicketFacts, TicketWait
 from deskstream.contracts.ids import IssueId
 from deskstream.contracts.linked import IssueRef, IssueStage
 from deskstream.contracts.links import IssueFiledFor, IssueReported, TicketJoined
@@ -15,7 +16,6 @@ from deskstream.contracts.ticketing import (
     TicketPutOnHold,
     TicketWaitEnded,
 )
-from deskstream.contracts.work import TicketFacts, TicketWait
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.describing import insist_on_unlocked

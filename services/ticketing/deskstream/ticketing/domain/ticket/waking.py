@@ -6,11 +6,11 @@ from typing import Final
 
 from deskstream.calendars.arithmetic import BusinessCalendar
 from deskstream.contracts import Event
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.facts import Resolution
 from deskstream.contracts.linked import SpeaksFor
 from deskstream.contracts.ticketing import CustomerEngineerTold, FollowUpSent, SolvingStopped
 from deskstream.contracts.way_back import ReplyWanted
-from deskstream.contracts.work import TicketFacts
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import said

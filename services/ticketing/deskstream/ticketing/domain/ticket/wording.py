@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.linked import Asks, IssueRef, TicketStage
 from deskstream.contracts.way_back import Ending
-from deskstream.contracts.work import TicketFacts
 from deskstream.ticketing.domain.wording import PLACEHOLDER
 
 _PREPARED: Final = {
