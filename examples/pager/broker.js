@@ -1,16 +1,44 @@
-// The connection to the desk's broker, as the user that an adapter of a channel is there.
+// What any adapter does at the desk's broker, as the user that an adapter of its channel is there.
 import { readFileSync } from "node:fs";
 import { jetstream } from "@nats-io/jetstream";
 import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 
-/** Where the environment says, with the seed that it names; tries again for ever when the broker goes away. */
-export async function connected(channel) {
+/** Joins the desk that DESKSTREAM_NATS_URL names; tries again for ever when the broker goes away. */
+export async function joined({ channel, inbox }) {
+  const broker = await connected(channel);
+  const stream = jetstream(broker);
+  return {
+    /** Resolved once the stream has it on disk. */
+    publish: (message) => stream.publish(`inbound.${channel}.${inbox}`, JSON.stringify(message)),
+    /** What ingest says of our messages, heard live: `message_duplicate` or `message_rejected`. */
+    onReport: (event, told) => hear(broker.subscribe(`events.ingest.${event}.*`), channel, told),
+    /** What is meant for the channel, by event. Acknowledged when the function is done; if it throws, the process ends. */
+    onOutbound: (functions) => work(stream, channel, functions),
+  };
+}
+
+function connected(channel) {
   const { DESKSTREAM_NATS_URL: servers, DESKSTREAM_NATS_SEED_FILE: seed } = process.env;
-  const broker = await connect({
+  return connect({
     servers,
     authenticator: seed ? nkeyAuthenticator(Buffer.from(readFileSync(seed, "utf8").trim())) : undefined,
     inboxPrefix: `_INBOX_channel_${channel}`, // The only one that a guarded broker lets this user read.
     maxReconnectAttempts: -1,
   });
-  return { broker, stream: jetstream(broker) };
+}
+
+async function hear(subscription, channel, told) {
+  for await (const message of subscription) {
+    const { data } = message.json();
+    if (data.channel === channel) told(data);
+  }
+}
+
+async function work(stream, channel, functions) {
+  const durable = await stream.consumers.get(`OUTBOUND_${channel.toUpperCase()}`, `channel_${channel}`);
+  for await (const message of await durable.consume()) {
+    const { type, data } = message.json();
+    await functions[type.split(".").at(-1)]?.(data); // An event that it does not know concerns others.
+    message.ack(); // Only now: whoever dies before gets it once more, with the same reply_id.
+  }
 }

@@ -20,8 +20,10 @@ PAGE = {"event": "paged", "id": "p-1", "from": "probe-3", "name": "Probe", "subj
 AGAIN = PAGE | {"id": "p-2", "text": "99 %", "incident": None}
 NOBODY = {"event": "paged", "id": "p-3", "subject": "Who is it?", "text": "?"}
 
+WITHOUT_NODE = "DESKSTREAM_TEST_WITHOUT_NODE"
+
 pytestmark = [
-    pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here"),
+    pytest.mark.skipif(bool(os.environ.get(WITHOUT_NODE)), reason=f"{WITHOUT_NODE} is set"),
     pytest.mark.timeout(300),
 ]
 
@@ -51,6 +53,8 @@ class Pager:
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """The example with its libraries, as its lock pins them."""
+    missing = [command for command in ("node", "npm") if shutil.which(command) is None]
+    assert not missing, f"{' and '.join(missing)} not found: install Node 20, or set {WITHOUT_NODE}=1 to do without"
     folder = tmp_path_factory.mktemp("pager") / "pager"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules"))
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
@@ -87,6 +91,12 @@ def itself():
 @pytest.fixture(autouse=True)
 def declared(monkeypatch):
     monkeypatch.setenv("DESKSTREAM_EXTRA_CHANNELS", "pager")
+
+
+def test_n1_an_adapter_is_twenty_lines_and_knows_no_broker():
+    lines = (EXAMPLE / "adapter.js").read_text().splitlines()
+    assert len([line for line in lines if line]) <= 20
+    assert not [line for line in lines if "nats" in line or len(line) > 120]
 
 
 @pytest.mark.long
