@@ -94,3 +94,13 @@ class FindAccount(Command, service="crm"):
     name: str | None = Field(None, max_length=200)
     domain: str | None = Field(None, max_length=253)
     """A mail domain, or a subdomain of one."""
+
+
+class FindContact(Command, service="crm"):
+    """One contact, by the first of these that is given, with the account and workspace that it belongs to now.
+
+    Answered with `{contact, account, workspace}`, each as `switch_requester` takes it. Who is in no account has none.
+    """
+
+    contact_id: ContactId | None = None
+    email: str | None = Field(None, max_length=320)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from deskstream.contracts import Event
-from deskstream.contracts.crm import FindAccount, SaveAccount, SaveContact
+from deskstream.contracts.crm import FindAccount, FindContact, SaveAccount, SaveContact
 from deskstream.contracts.ids import ContactId, object_id
 from deskstream.contracts.ingest import MessageReceived
 from deskstream.crm import wishes
@@ -17,7 +17,9 @@ from deskstream.messaging import Aggregate, Answer, Heard, On, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
 
 # Unique identities guard the making of a contact; a lock would cost the mail of every known sender a statement.
-SENDERS = Aggregate("sender", senders.load, senders.save, sender.decide, sender.evolve, locks=False)
+SENDERS = Aggregate(
+    "sender", senders.load, senders.save, sender.decide, sender.evolve, locks=False, take_back=sender.take_back
+)
 ACCOUNTS = Aggregate("account", accounts.load, accounts.save, account.decide, account.evolve)
 CONTACTS = Aggregate("contact", contacts.load, contacts.save, contact.decide, contact.evolve)
 
@@ -39,6 +41,7 @@ def answers(rules: AddressRules) -> list[Answers]:
             resolve=partial(wishes.read_contacts, rules), result=contact_saved,
         ),
         Query(FindAccount, find_account),
+        Query(FindContact, find_contact),
     ]  # fmt: skip
 
 
@@ -81,3 +84,9 @@ def contact_saved(saved: Contact, said: Sequence[Event]) -> dict[str, Any]:
 async def find_account(tx: Tx, asked: FindAccount) -> dict[str, Any]:
     found = await wishes.find_account(tx, asked)
     return account_saved(found, ())
+
+
+async def find_contact(tx: Tx, asked: FindContact) -> dict[str, Any]:
+    found = await wishes.find_contact(tx, asked)
+    facts = {"contact": found.contact, "account": found.account, "workspace": found.workspace}
+    return {name: one.model_dump(mode="json") if one else None for name, one in facts.items()}

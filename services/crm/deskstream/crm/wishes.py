@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import TypeAlias
 
 from deskstream.contracts import Refused
-from deskstream.contracts.crm import FindAccount, SaveAccount, SaveContact
+from deskstream.contracts.crm import FindAccount, FindContact, SaveAccount, SaveContact
 from deskstream.contracts.ids import AccountId, ContactId, WorkspaceId, object_id
 from deskstream.crm.domain import Account, AccountWish, ContactWish
 from deskstream.crm.domain.account import check
 from deskstream.crm.domain.contact import Organisations
 from deskstream.crm.domain.names import clean_name, name_key
-from deskstream.crm.domain.sender import Kept
+from deskstream.crm.domain.sender import Found, Kept, shown
 from deskstream.crm.identities import (
     AddressRules,
     canonical_domain,
@@ -201,3 +201,17 @@ async def _owner_of(tx: Tx, domain: str) -> list[AccountId]:
     domains = mail_domains(f"@{canonical_domain(domain.strip().removeprefix('@'))}").split()
     owners = await accounts.domain_owners(tx, domains)
     return [owners[domain].id for domain in domains if domain in owners][:1]
+
+
+async def find_contact(tx: Tx, asked: FindContact) -> Found:
+    """Who it is, and for which organisation, as a message of theirs tells it. Raises `Refused` when there is none."""
+    if asked.contact_id is not None:
+        found = await senders.find(tx, asked.contact_id)
+    else:
+        email = valid_email(asked.email or "")
+        key = (mail_identity(email), mail_domains(email))
+        found = (await senders.look_up(tx, [key]))[key]
+    if found.contact is None:
+        named = asked.contact_id or asked.email
+        raise Refused("unknown_contact", f"The CRM knows no contact {named}: save it first, with its address.")
+    return replace(found, contact=shown(found.contact))

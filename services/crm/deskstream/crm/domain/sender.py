@@ -167,7 +167,7 @@ def _identified(
         at=now,
         thread_id=received.thread_id,
         new_thread=received.new_thread,
-        contact=contact if contact.name else _shown(contact),
+        contact=shown(contact),
         new_contact=new,
         account=found.account,
         workspace=found.workspace,
@@ -202,8 +202,9 @@ def _is_machine(message: ReceivedMessage) -> bool:
     return message.sender.email is not None and message.sender.email.lower().startswith(_MACHINE)
 
 
-def _shown(contact: ContactFacts) -> ContactFacts:
-    return contact.model_copy(update={"name": _stand_in(contact)})
+def shown(contact: ContactFacts) -> ContactFacts:
+    """By name, else by address."""
+    return contact if contact.name else contact.model_copy(update={"name": _stand_in(contact)})
 
 
 def _stand_in(contact: ContactFacts) -> str:
@@ -218,3 +219,12 @@ def evolve(sender: Sender, event: SenderIdentified) -> Sender:
     if contact.name == _stand_in(contact):
         contact = contact.model_copy(update={"name": ""})
     return Sender(Found(contact, event.account, event.workspace), sender.linked + event.linked)
+
+
+def take_back(sender: Sender, arrived: Arrived, event: SenderIdentified) -> Sender:
+    """What was said of a message before the database was put back. Who was met again meanwhile stays whom they became:
+    identities belong to one contact, and that one has been told on too."""
+    if arrived.contact_id != event.contact.id:
+        return sender
+    free = tuple(one for one in event.linked if one in arrived.unclaimed and one not in sender.linked)
+    return evolve(sender, event.model_copy(update={"linked": free}))

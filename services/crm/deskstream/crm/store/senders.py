@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import asyncpg
 
 from deskstream.contracts.facts import AccountFacts, AccountStage, ContactFacts, Priority, WorkspaceFacts
+from deskstream.contracts.ids import ContactId
 from deskstream.crm.domain import Found, Sender
 from deskstream.crm.domain.sender import UNSEEN, Kept
 from deskstream.crm.identities import mail_domains
@@ -30,6 +31,26 @@ _LOOK_UP = """
     ) AS by_domain ON true
     LEFT JOIN accounts AS a ON a.id = COALESCE(c.account_id, by_domain.account_id)
     LEFT JOIN workspaces AS w ON w.id = COALESCE(c.workspace_id, a.default_workspace_id)
+"""
+
+# A contact has its mail domains with it, and may be known by several identities, none of them a mail address.
+_FIND = """
+    SELECT
+        '' AS identity, c.mail_domains,
+        c.id, c.name, c.email, c.phone,
+        a.id, a.name, a.stage, a.tier, a.priority, a.default_owner,
+        w.id, w.name, w.default_owner
+    FROM contacts AS c
+    LEFT JOIN LATERAL (
+        SELECT d.account_id
+        FROM domains AS d
+        WHERE c.account_id IS NULL AND d.domain = ANY (string_to_array(c.mail_domains, ' '))
+        ORDER BY length(d.domain) DESC
+        LIMIT 1
+    ) AS by_domain ON true
+    LEFT JOIN accounts AS a ON a.id = COALESCE(c.account_id, by_domain.account_id)
+    LEFT JOIN workspaces AS w ON w.id = COALESCE(c.workspace_id, a.default_workspace_id)
+    WHERE c.id = $1
 """
 
 # What a person saved meanwhile stays.
@@ -58,6 +79,12 @@ async def look_up(tx: Tx, asked: Iterable[tuple[str, str]]) -> Kept:
     pairs = list(asked)
     rows = await tx.fetch(_LOOK_UP, [identity for identity, _ in pairs], [domains for _, domains in pairs])
     return {(row[0], row[1]): _found(row) for row in rows}
+
+
+async def find(tx: Tx, contact_id: ContactId) -> Found:
+    """What is kept of a contact; of one that nobody knows, nothing."""
+    row = await tx.fetchrow(_FIND, contact_id)
+    return _found(row) if row is not None else Found()
 
 
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, Sender]:
