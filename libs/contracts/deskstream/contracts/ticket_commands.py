@@ -63,7 +63,7 @@ class ChangeTicket(TicketCommand):
 
 
 class SwitchRequester(TicketCommand):
-    """Account and workspace follow."""
+    """Account and workspace follow: whoever asks brings all three as the CRM's `find_contact` tells them."""
 
     requester: ContactFacts
     account: AccountFacts | None = None

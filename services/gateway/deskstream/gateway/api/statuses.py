@@ -10,6 +10,7 @@ STATUSES = {
     HTTPStatus.NOT_FOUND: (
         "conversation_not_found",
         "unknown_conversation",
+        "unknown_contact",
         "reply_not_found",
         "nothing_waits",
         "message_not_found",
@@ -22,6 +23,7 @@ STATUSES = {
     # What the request says can never be done, whatever the state of things.
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "invalid_command",
+        "invalid_email",
         "idempotency_key_reused",
         "last_seen_is_ahead",
         "text_is_empty",

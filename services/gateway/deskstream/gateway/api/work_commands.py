@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from deskstream.contracts import Command, issues, ticket_commands
 from deskstream.contracts.conversation_tickets import PrefillTicket
+from deskstream.contracts.crm import FindContact
 from deskstream.gateway.api import work_names as names
 from deskstream.gateway.api.commands import Asking, run
 from deskstream.gateway.api.documents import asked, document, schema_of
@@ -43,7 +44,7 @@ OFFERS: Final = (
     WorkOffer("PATCH", _T, ticket_commands.ChangeTicket, names.ticket),
     WorkOffer("DELETE", _T, ticket_commands.DeleteTicket, names.ticket),
     WorkOffer("POST", f"{_T}/restore", ticket_commands.RestoreTicket, names.ticket),
-    WorkOffer("POST", f"{_T}/requester", ticket_commands.SwitchRequester, names.ticket),
+    WorkOffer("POST", f"{_T}/requester/{{contact}}", ticket_commands.SwitchRequester, names.ticket_and_requester),
     WorkOffer("POST", f"{_T}/answers", ticket_commands.RecordAnswer, names.ticket),
     WorkOffer("POST", f"{_T}/customer-answers", ticket_commands.RecordCustomer, names.ticket),
     WorkOffer("POST", f"{_T}/decide-answer", ticket_commands.DecideAnswer, names.ticket),
@@ -83,6 +84,7 @@ _SAID_BY_ADDRESS: Final[dict[Address, frozenset[str]]] = {
     names.new_part: frozenset({"part_id", "version"}),
     names.ticket: frozenset({"ticket_id", "version"}),
     names.ticket_task: frozenset({"ticket_id", "number"}),
+    names.ticket_and_requester: frozenset({"ticket_id", "requester", "account", "workspace"}),
     names.ticket_and_issue: frozenset({"ticket_id", "issue_id"}),
     names.ticket_and_known_conversation: frozenset({"ticket_id", "conversation"}),
     names.issue: frozenset({"issue_id", "version"}),
@@ -96,6 +98,7 @@ BODIES: Final = {offer.kind: _SAID_BY_ADDRESS[offer.address] for offer in OFFERS
 """Command -> which of its fields no body may say."""
 
 READS: Final[tuple[type[Command], ...]] = (
+    FindContact,
     ticket_commands.FindTicket,
     ticket_commands.ListCustomerTickets,
     ticket_commands.ReadChain,

@@ -8,6 +8,8 @@ from uuid import UUID
 from fastapi import Depends, Path
 
 from deskstream.contracts import Command
+from deskstream.contracts.crm import FindContact
+from deskstream.contracts.ids import ContactId
 from deskstream.contracts.issues import FindIssue, FindPart
 from deskstream.contracts.linked import ConversationRef
 from deskstream.contracts.ticket_commands import FindTicket
@@ -27,6 +29,7 @@ Who: TypeAlias = Annotated[Caller, Depends(caller)]
 TicketNamed: TypeAlias = Annotated[str, Path(description="Its id, or TKT-<number>", max_length=64)]
 IssueNamed: TypeAlias = Annotated[str, Path(description="Its id, or ISS-<number>", max_length=64)]
 PartNamed: TypeAlias = Annotated[str, Path(description="Its id, or PART-<number>", max_length=64)]
+ContactNamed: TypeAlias = Annotated[str, Path(description="Its id, or its mail address", max_length=320)]
 TaskNumber: TypeAlias = Annotated[int, Path(ge=1, lt=2**31, description="Counted within its ticket or issue.")]
 
 NUMBERS_TO: Final = 2**53
@@ -114,6 +117,22 @@ async def ticket_task(of: Annotated[Given, Depends(ticket)], number: TaskNumber)
 
 async def issue_task(of: Annotated[Given, Depends(issue)], number: TaskNumber) -> Given:
     return of | {"number": number}
+
+
+async def ticket_and_requester(
+    of: Annotated[Given, Depends(ticket)], here: Here, who: Who, contact: ContactNamed
+) -> Given:
+    """W5: a contact with the account and workspace that the CRM says it belongs to."""
+    wanted = FindContact(email=contact) if "@" in contact else FindContact(contact_id=_contact_id(contact))
+    found = await run(here.running, wanted, actor=who.agent)
+    return of | {"requester": found["contact"], "account": found["account"], "workspace": found["workspace"]}
+
+
+def _contact_id(named: str) -> ContactId:
+    try:
+        return ContactId(UUID(named))
+    except ValueError:
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "unknown_contact", "Name a contact by id or mail address.") from None
 
 
 async def ticket_and_issue(of: Annotated[Given, Depends(ticket)], to: Annotated[Given, Depends(issue)]) -> Given:
