@@ -77,6 +77,9 @@ class Aggregate:
     locks: bool = True
     """Whether the runner locks an object's head before loading, so that two replicas cannot both create it. False
     where a unique constraint or a single hearing replica guards creation already: one statement less a batch."""
+    take_back: Callable[[Any, Any, Any], Any] | None = None
+    """`take_back(state, message, event)` instead of `evolve` where an older database takes back what it said about that
+    message, and what was handled before may have changed more than this object: names that only one may have."""
 
 
 Resolve: TypeAlias = Callable[[Tx, Sequence[Heard[Any]], datetime], Awaitable[Sequence[Any]]]

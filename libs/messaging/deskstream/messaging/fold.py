@@ -168,7 +168,10 @@ class Fold:
         before = self.said_before.get(heard.id)
         said = aggregate.decide(state, target.message, self.now) if before is None else before
         for event in said:
-            state = aggregate.evolve(state, event)
+            if before is not None and aggregate.take_back is not None:
+                state = aggregate.take_back(state, target.message, event)
+            else:
+                state = aggregate.evolve(state, event)
         changed[where] = state
         return said
 
