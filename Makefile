@@ -52,10 +52,10 @@ test-failed: setup .venv/bin/kubectl  ## Run again, one after the other, what fa
 test-fast: setup .venv/bin/kubectl  ## Run the tests that take no longer than a minute together
 	.venv/bin/python -m pytest -n 2 -m "not slow and not long" $(TESTS)
 
-# The suite on servers in containers, as far as it does not start and kill its own; then the desk in containers.
-test-docker: setup  ## Run the desk in containers, restart it under load; test on servers in containers
-	.venv/bin/python -m pytest --docker -m "docker or not slow and not long" libs/messaging/tests tests/deploy/test_containers.py
-	.venv/bin/python -m pytest --docker tests/scenarios/test_mail_and_back.py
+# With --docker pytest leaves out what stands on no server of the suite: it needs none, or starts its own to kill them.
+test-docker: setup  ## Run test-fast on servers in containers; run the desk in containers, restart it under load
+	.venv/bin/python -m pytest --docker -n 2 -m "not docker and not slow and not long" $(TESTS)
+	.venv/bin/python -m pytest --docker tests/deploy/test_containers.py tests/scenarios/test_mail_and_back.py
 
 kubernetes: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
 	@.venv/bin/python -m tests.deploy.scaling

@@ -21,7 +21,7 @@ from deskstream.runtime.settings import RuntimeSettings
 from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.sample.services import COUNTING, SUMMING
 
-OPEN_BROKER = "config.getoption('--docker') or 'DESKSTREAM_TEST_NATS_URL' in os.environ"
+OPEN_BROKER = "DESKSTREAM_TEST_NATS_URL" in os.environ
 
 SERVICES = [COUNTING, SUMMING]
 

@@ -7,6 +7,8 @@ from typing import Final
 import pytest
 
 MARKER: Final = "docker"
+SERVERS: Final = frozenset({"nats_server", "postgres_server"})
+"""The fixtures that come from containers; a test that stands on neither is left out with `--docker`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("deskstream").addoption(
         "--docker",
         action="store_true",
-        help="take NATS and PostgreSQL from containers instead of embedded ones, and run the tests marked docker",
+        help="run what stands on NATS or PostgreSQL on containers of them, and the tests marked docker; nothing else",
     )
 
 
@@ -28,9 +30,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Called by pytest."""
-    if config.getoption("--docker"):
-        return
-    needing = [item for item in items if item.get_closest_marker(MARKER)]
-    if needing:
-        config.hook.pytest_deselected(items=needing)
-        items[:] = [item for item in items if not item.get_closest_marker(MARKER)]
+    chosen = _on_containers if config.getoption("--docker") else _without_containers
+    left_out = [item for item in items if not chosen(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if chosen(item)]
+
+
+def _on_containers(item: pytest.Item) -> bool:
+    """What needs no server, or starts one of its own to break it, would be the same test once more."""
+    uses = frozenset(getattr(item, "fixturenames", ()))
+    return not _without_containers(item) or bool(uses & SERVERS)
+
+
+def _without_containers(item: pytest.Item) -> bool:
+    return item.get_closest_marker(MARKER) is None

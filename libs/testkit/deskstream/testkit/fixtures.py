@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.pool import Pool, open_pool
 from deskstream.runtime.schemas import schemas
@@ -68,7 +69,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     home = Home(tmp_path_factory.mktemp("nats"), user=None)
-    with guarded(home, tmp_path_factory.mktemp("credentials")) as url:
+    with guarded(lambda access: EmbeddedNats(home, access=access), tmp_path_factory.mktemp("credentials")) as url:
         yield url
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from deskstream.messaging import Declaration
 from deskstream.runtime.channels import adapters_elsewhere
-from deskstream.runtime.embedded.home import Home
-from deskstream.runtime.embedded.nats import EmbeddedNats
+from deskstream.runtime.privileges.broker import Settings
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.privileges.grants import grants
 from deskstream.runtime.privileges.guard import VARIABLE, Guard
@@ -24,11 +23,24 @@ from deskstream.runtime.privileges.keys import make_seed, write_secret
 from deskstream.runtime.privileges.roles import make_roles
 
 
+class Guarded(Protocol):
+    """A broker that can be told whom it lets in, also while it runs."""
+
+    def start(self) -> str:
+        """Starts it; its URL."""
+
+    def admit(self, access: Settings) -> None:
+        """Lets in whom this says and nobody else, from now on."""
+
+    def stop(self) -> None:
+        """Ends it."""
+
+
 @dataclass
 class _Door:
     """A broker of ours, and whom it lets in."""
 
-    server: EmbeddedNats
+    server: Guarded
     admitted: dict[str, Declaration] = field(default_factory=dict)
 
 
@@ -36,10 +48,13 @@ _DOORS: Final[dict[str, _Door]] = {}
 
 
 @contextmanager
-def guarded(home: Home, folder: Path) -> Iterator[str]:
-    """The URL of a broker that lets services in as they are declared, and whoever shows no seed as the observer."""
+def guarded(make: Callable[[Settings], Guarded], folder: Path) -> Iterator[str]:
+    """The URL of a broker that lets services in as they are declared, and whoever shows no seed as the observer.
+
+    `make` makes it, with whom it lets in at first; seeds and passwords come into `folder`.
+    """
     os.environ[VARIABLE] = str(folder)
-    server = EmbeddedNats(home, access=Guard(folder, (), observed=True).access())
+    server = make(Guard(folder, (), observed=True).access())
     url = server.start()
     _DOORS[url] = _Door(server)
     try:
