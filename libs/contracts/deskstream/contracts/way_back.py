@@ -42,3 +42,12 @@ class ReplyWanted(Event, lane=LANE, key="conversation_id"):
     by: AgentId | None = None
     """Who approved it; None: it is automatic."""
     speaks_for: SpeaksFor
+
+
+class NoteWanted(Event, lane=LANE, key="conversation_id"):
+    """A ticket has something to tell one of us: it becomes a note in the conversation, and never leaves."""
+
+    conversation_id: ConversationId
+    text: str
+    mentions: tuple[AgentId, ...] = ()
+    """Whom it is for; nobody in particular where the ticket has no owner."""

@@ -35,7 +35,7 @@ from deskstream.contracts.crm import SenderIdentified
 from deskstream.contracts.ids import AgentId, ConversationId, NoteId, ReplyId
 from deskstream.contracts.ingest import DeliveryNoted
 from deskstream.contracts.routing import OwnerChosen
-from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
+from deskstream.contracts.way_back import IssueEnded, NoteWanted, ReplyWanted, TicketReported
 from deskstream.conversation import store
 from deskstream.conversation.domain import Conversation, State, decide, due, evolve
 from deskstream.conversation.domain.messages import (
@@ -46,6 +46,7 @@ from deskstream.conversation.domain.messages import (
     Sending,
     SendWanted,
     Start,
+    TakeNote,
     TimeCame,
     WriteNote,
     WriteReply,
@@ -110,6 +111,7 @@ def hears(answered: frozenset[str], sending: Sending) -> list[Hears]:
         On(TicketReported, CONVERSATIONS, key=_of),
         On(IssueEnded, CONVERSATIONS, key=_of),
         On(ReplyWanted, CONVERSATIONS, key=_of, becomes=partial(_wanted, sending)),
+        On(NoteWanted, CONVERSATIONS, key=_of, becomes=_note_wanted),
     ]
 
 
@@ -174,6 +176,10 @@ async def _send_again(tx: Tx, heard: Sequence[Heard[RetryReply]], now: datetime)
 
 def _wanted(sending: Sending, heard: Heard[ReplyWanted]) -> SendWanted:
     return SendWanted(heard.data.conversation_id, _new_reply(heard), heard.data, sending)
+
+
+def _note_wanted(heard: Heard[NoteWanted]) -> TakeNote:
+    return TakeNote(heard.data.conversation_id, NoteId(ids.object_id(heard.id, "note")), heard.data)
 
 
 async def _find(suggest_after: timedelta, tx: Tx, asked: FindConversation) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from deskstream.conversation.domain.messages import (
     SendAgain,
     SendWanted,
     Start,
+    TakeNote,
     TimeCame,
     Work,
     WriteNote,
@@ -59,7 +60,7 @@ def _decide(state: State, message: Message, now: datetime) -> list[Event]:
             return note_delivery(state, message, now)
         case TimeCame():
             return wake(state, now)
-        case TicketReported() | IssueEnded() | SendWanted():
+        case TicketReported() | IssueEnded() | SendWanted() | TakeNote():
             return _hear_of_work(state, message, now)
         case Start():
             return []
@@ -73,7 +74,7 @@ def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:
             return with_answer(opening.open_by_message(state, message, now), message)
         case Start():
             return opening.start(state, message, now)
-        case DeliveryNoted() | TimeCame() | TicketReported() | IssueEnded() | SendWanted():
+        case DeliveryNoted() | TimeCame() | TicketReported() | IssueEnded() | SendWanted() | TakeNote():
             return []
         case _:
             raise Refused("conversation_not_found", "There is no such conversation. Look for it by its number.")
@@ -87,6 +88,8 @@ def _hear_of_work(state: Conversation, message: Work, now: datetime) -> list[Eve
             return tickets.hear_of_issue(state, message, now)
         case SendWanted():
             return tickets.send_wanted(state, message, now)
+        case TakeNote():
+            return tickets.take_note(state, message, now)
         case _:
             assert_never(message)
 

@@ -27,7 +27,7 @@ from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import AccountFacts, ContactFacts, ReceivedMessage, Reply, WorkspaceFacts
 from deskstream.contracts.ids import AgentId, ConversationId, NoteId, ReplyId
 from deskstream.contracts.ingest import DeliveryNoted
-from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
+from deskstream.contracts.way_back import IssueEnded, NoteWanted, ReplyWanted, TicketReported
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,15 @@ class SendWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeNote:
+    """A ticket has something to tell one of us."""
+
+    conversation_id: ConversationId
+    note_id: NoteId
+    wanted: NoteWanted
+
+
+@dataclass(frozen=True, slots=True)
 class WriteNote:
     conversation_id: ConversationId
     note_id: NoteId
@@ -134,7 +143,7 @@ Asked: TypeAlias = (
 )
 """Commands to a conversation that exists."""
 
-Work: TypeAlias = TicketReported | IssueEnded | SendWanted
+Work: TypeAlias = TicketReported | IssueEnded | SendWanted | TakeNote
 """What tickets and issues say."""
 
 Message: TypeAlias = Incoming | DeliveryNoted | TimeCame | Start | Work | Asked

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from deskstream.contracts import Event
-from deskstream.contracts.conversation import AgentReplied, CustomerReplied, PutOnHold, WaitEnded
+from deskstream.contracts.conversation import AgentReplied, CustomerReplied, NoteAdded, PutOnHold, WaitEnded
 from deskstream.contracts.conversation_tickets import LinkedTicketsChanged, TicketSuggestionDismissed
-from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply, Wait
+from deskstream.contracts.facts import ConversationFacts, Note, ReceivedMessage, Reply, Wait
 from deskstream.contracts.ids import AgentId
 from deskstream.contracts.linked import UNCLOSED, ConversationRef, LinkedTicket, PreparedAnswer
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed, moved
-from deskstream.conversation.domain.messages import SendWanted
+from deskstream.conversation.domain.messages import SendWanted, TakeNote
 from deskstream.conversation.domain.replying import leave
 from deskstream.conversation.domain.stages import Happening
 from deskstream.conversation.domain.state import Conversation, State, Unopened
@@ -22,7 +22,7 @@ from deskstream.conversation.domain.wording import excerpt
 
 PREPARED_LIMIT: Final = 20
 OURSELVES: Final = AgentId("deskstream")
-"""Who signs what nobody wrote, where the conversation has no owner."""
+"""Who signs what nobody wrote: notes, and replies where the conversation has no owner."""
 TEXT_FOR_TICKET: Final = 15_000
 """Characters of the chosen messages that a ticket is given."""
 
@@ -87,6 +87,13 @@ def send_wanted(state: Conversation, message: SendWanted, now: datetime) -> list
         speaks_for=(wanted.speaks_for,),
     )
     return leave(state, reply, drops=(), now=now)
+
+
+def take_note(state: Conversation, message: TakeNote, now: datetime) -> list[Event]:
+    """W4: whoever is told something finds it here, whatever became of the conversation meanwhile."""
+    wanted, facts = message.wanted, state.facts
+    note = Note(id=message.note_id, author=OURSELVES, text=wanted.text, mentions=wanted.mentions)
+    return [NoteAdded(conversation_id=facts.id, at=now, stage_before=facts.stage, after=changed(facts), note=note)]
 
 
 def dismiss_suggestion(facts: ConversationFacts, now: datetime) -> list[Event]:

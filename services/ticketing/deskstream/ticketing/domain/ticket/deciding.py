@@ -36,6 +36,7 @@ from deskstream.ticketing.domain.ticket import answering, describing, opening, s
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket, reports
 from deskstream.ticketing.domain.ticket.stages import CANCELED
 from deskstream.ticketing.domain.ticket.state import CONVERSATIONS_LIMIT, Ticket, TicketState, Unopened
+from deskstream.ticketing.domain.ticket.telling import notes
 from deskstream.ticketing.domain.ticket.waking import Promise, wake
 from deskstream.ticketing.domain.ticket.wording import prepared
 from deskstream.ticketing.domain.wishes import TimeCame, Wish
@@ -101,7 +102,7 @@ def decide(promise: Promise, state: TicketState, message: Message, now: datetime
     news = reports(before, said, now)
     if isinstance(message, Awaited) and isinstance(state, Ticket):
         news = _answer_who_waits(state.facts, message, news, now)
-    return [*said, *news]
+    return [*said, *news, *notes(state, said, promise.grace, now)]
 
 
 def _decide(promise: Promise, state: TicketState, message: Message, now: datetime) -> list[Event]:

@@ -1,5 +1,7 @@
 """What is prepared for customers: in their language, about their ticket, with no word of any issue."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from deskstream.contracts.chain_facts import TicketFacts
@@ -20,6 +22,14 @@ _REMINDERS: Final = {
     "information": "We are writing about {ticket} again. To go on, we still need what we asked you for.",
 }
 
+_FOR_THE_ENGINEER: Final = {
+    "silent_after_answer": "{ticket} is solved: an answer was given, and the customer is silent after "
+    "{times} reminders.",
+    "silent_no_answer": "{ticket} has no answer yet, and the customer is silent after {times} reminders. "
+    "Can you help? Unless somebody does, it is solved in {hours:g} open hours.",
+    "tagged": "{ticket} is for you to look at: you were tagged as its customer engineer.",
+}
+"""Notes, of which no customer reads a word."""
 
 FOR_CUSTOMERS: Final = {
     TicketStage.NEW: "received",
@@ -53,3 +63,18 @@ def reminder(facts: TicketFacts, asks: Asks) -> str:
 def filled_in(text: str, facts: TicketFacts) -> str:
     """An approved answer, for this ticket."""
     return text.replace(PLACEHOLDER, name_of(facts))
+
+
+def engineer_note(facts: TicketFacts, why: str, grace: timedelta) -> str:
+    """What the customer engineer is told."""
+    hours = grace / timedelta(hours=1)
+    return _FOR_THE_ENGINEER[why].format(ticket=name_of(facts), times=facts.follow_ups, hours=hours)
+
+
+def owner_note(facts: TicketFacts, tasks: Sequence[int]) -> str:
+    """What keeps a ticket from being solved: tasks by number, for their titles are for the ticket's readers only."""
+    numbers = ", ".join(map(str, tasks))
+    return (
+        f"{name_of(facts)} would be solved by now, for the customer is silent, but tasks born from it are open: "
+        f"{numbers}. It is solved once they are done or dropped."
+    )

@@ -1,0 +1,40 @@
+"""W4, W6: what one of us is told about a ticket, as a note in its conversation."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from deskstream.contracts import Event
+from deskstream.contracts.chain_facts import TicketFacts
+from deskstream.contracts.ids import AgentId, ConversationId
+from deskstream.contracts.ticketing import CustomerEngineerTold, SolvingStopped
+from deskstream.contracts.way_back import NoteWanted
+from deskstream.ticketing.domain.ticket.state import Ticket, TicketState
+from deskstream.ticketing.domain.ticket.wording import engineer_note, owner_note
+
+
+def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: datetime) -> Iterator[NoteWanted]:
+    """A note for each who was told something, in the conversation that the customer was asked in, else in the latest.
+
+    A ticket without conversation has none: what was said stands in its own history.
+    """
+    for event in said:
+        match event:
+            case CustomerEngineerTold(engineer=str(engineer)):
+                yield from _note(state, event.after, engineer, engineer_note(event.after, event.why, grace), now)
+            case SolvingStopped():
+                text = owner_note(event.after, [task.number for task in event.tasks])
+                yield from _note(state, event.after, event.after.owner, text, now)
+
+
+def _note(state: TicketState, facts: TicketFacts, to: AgentId | None, text: str, now: datetime) -> Iterator[NoteWanted]:
+    where = _conversation(state, facts)
+    if where is not None:
+        mention = f"@{to} " if to else ""
+        mentions = (to,) if to else ()
+        yield NoteWanted(conversation_id=where, at=now, text=mention + text, mentions=mentions)
+
+
+def _conversation(state: TicketState, facts: TicketFacts) -> ConversationId | None:
+    linked = [conversation.id for conversation in facts.conversations]
+    asked_in = state.silence.asked_in if isinstance(state, Ticket) and state.silence is not None else None
+    return asked_in if asked_in in linked else linked[-1] if linked else None
