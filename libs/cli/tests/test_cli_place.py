@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from deskstream.cli.folder import FOLDER
 from deskstream.cli.place import find_place, host_and_port, without_password
 from deskstream.cli.problem import Problem
-from deskstream.cli.state import FOLDER, State, find_folder, read_state, write_state
+from deskstream.cli.state import State, find_folder, read_state, write_state
 from deskstream.runtime.embedded.processes import born
 
 NATS = "nats://127.0.0.1:4299"

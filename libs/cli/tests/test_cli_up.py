@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from deskstream.cli.state import FOLDER, read_state
+from deskstream.cli.folder import FOLDER
+from deskstream.cli.state import read_state
 from deskstream.runtime.embedded.home import home_folder_of_root
 from deskstream.runtime.embedded.servers import EmbeddedServers
 

@@ -1,8 +1,10 @@
 """The `deskstream` command: finds the module of the command that is called, and tells what goes wrong in a sentence."""
 
 import io
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +12,7 @@ from typer import Context
 from typer.core import TyperGroup
 
 from deskstream.cli import output
+from deskstream.cli.folder import channels_told
 from deskstream.cli.problem import Problem
 from deskstream.cli.registry import COMMANDS, flowing
 
@@ -72,6 +75,7 @@ def deskstream(
     Commands talk to the desk that [bold]deskstream up[/bold] runs in this folder or one above it, or to the servers
     that DESKSTREAM_NATS_URL and DESKSTREAM_POSTGRES_URL name. Exit codes: 0 fine, 1 something is wrong, 2 misused.
     """
+    ctx.with_resource(channels_told(os.environ, Path.cwd()))
 
 
 def main() -> None:

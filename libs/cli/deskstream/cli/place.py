@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from deskstream.cli.folder import SERVERS
 from deskstream.cli.problem import Problem, misused
 from deskstream.cli.state import State, find_folder, read_state
 from deskstream.runtime.embedded.servers import EmbeddedServers
@@ -16,12 +17,6 @@ from deskstream.runtime.settings import RuntimeSettings, SettingsError, read_set
 API_URL: Final = "DESKSTREAM_API_URL"
 TOKEN: Final = "DESKSTREAM_GATEWAY_TOKEN"
 SMTP: Final = "DESKSTREAM_SMTP"
-SERVERS: Final = (
-    "DESKSTREAM_NATS_URL",
-    "DESKSTREAM_NATS_SEED_FILE",
-    "DESKSTREAM_POSTGRES_URL",
-    "DESKSTREAM_POSTGRES_PASSWORD_FILE",
-)
 
 NOTHING_HERE: Final = (
     "No desk runs in this folder or above it. Start one with `deskstream up`, or name its servers: set {}."

@@ -75,7 +75,7 @@ _ENTRIES: Final = (
     Entry(
         "faults", "deskstream.cli.faults.command", "Kill and cut what runs, and count what got lost: nothing.", BUILD
     ),
-    Entry("adapter", "deskstream.cli.adapter.command", "Check what an adapter publishes, and how it behaves.", BUILD),
+    Entry("adapter", "deskstream.cli.adapter.command", "Add an adapter of elsewhere; check what it publishes.", BUILD),
     Entry("new", "deskstream.cli.new.command", "Make a channel or a service that works before you change it.", BUILD),
     Entry("asyncapi", "deskstream.cli.documents.asyncapi", "Print all messages and subjects as AsyncAPI 3.", BUILD),
     Entry("schemas", "deskstream.cli.documents.schemas", "Write the JSON Schemas of all messages again.", BUILD),

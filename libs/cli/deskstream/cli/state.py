@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from deskstream.cli.folder import FOLDER
 from deskstream.runtime.embedded.processes import Running
 
-FOLDER: Final = ".deskstream"
 _FILE: Final = "desk.json"
 
 

@@ -1,4 +1,4 @@
-"""`deskstream adapter check` and `conform`."""
+"""`deskstream adapter`: what authors of adapters ask, and which adapters this folder's desk has."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,13 +6,32 @@ from typing import Annotated
 import typer
 
 from deskstream.cli import output
-from deskstream.cli.adapter import checking, conforming
+from deskstream.cli.adapter import adding, checking, conforming
 from deskstream.cli.execution import carry_out
 from deskstream.cli.problem import WRONG
 
 app = typer.Typer(
-    no_args_is_help=True, help="For authors of adapters: check messages, hold an adapter against the suite."
+    no_args_is_help=True,
+    help="Adapters that are not installed here: name them to the desk, check their messages, hold them to the suite.",
 )
+
+Channel = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its channel, like pager.")]
+
+
+@app.command()
+def add(channel: Channel, as_json: output.AsJson = False) -> None:
+    """Name a channel to the desk of this folder: it gets stream, durable and user, and replies leave by it.
+
+    Every command here is told it from now on. Servers that the environment names belong to another desk; that one
+    is told by DESKSTREAM_EXTRA_CHANNELS.
+    """
+    adding.tell(adding.add(channel), as_json=as_json)
+
+
+@app.command()
+def remove(channel: Channel, as_json: output.AsJson = False) -> None:
+    """Forget a channel that was added here. Its stream stays, with what is in it; replies leave by it no more."""
+    adding.tell(adding.remove(channel), as_json=as_json)
 
 
 @app.command()

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from deskstream.cli import output, services
 from deskstream.cli.execution import in_our_words, serve
-from deskstream.cli.place import SERVERS, without_password
+from deskstream.cli.folder import FOLDER, SERVERS
+from deskstream.cli.place import without_password
 from deskstream.cli.problem import Problem, misused
-from deskstream.cli.state import FOLDER, State, read_state
+from deskstream.cli.state import State, read_state
 from deskstream.cli.up.detached import start_detached
 from deskstream.cli.up.keeping import Plan, keep_up
 from deskstream.cli.up.surroundings import Ports, prepare

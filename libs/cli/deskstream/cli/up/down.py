@@ -9,7 +9,8 @@ import typer
 
 from deskstream.cli import output
 from deskstream.cli.execution import in_our_words
-from deskstream.cli.state import FOLDER, find_folder, forget_state, read_state
+from deskstream.cli.folder import FOLDER
+from deskstream.cli.state import find_folder, forget_state, read_state
 from deskstream.runtime.embedded.servers import EmbeddedServers
 
 app = typer.Typer()
