@@ -139,3 +139,28 @@ def test_a_part_is_drawn_with_what_is_above_and_below():
         "├── no tickets",
         "└── and more tickets",
     ]
+
+
+PARTS = [{"number": 1, "name": "Shop", "kind": "product", "parent": None, "deleted": False},
+         {"number": 2, "name": "Cart", "kind": "capability", "parent": 1, "deleted": False}]  # fmt: skip
+ISSUE = {"number": 31, "title": "Null pointer", "stage": "backlog", "part": 2, "confidential": False,
+         "deleted": False, "relations": [], "weight": {"tickets": 0, "customers": 0}, "waiting": [12]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("member", "lines"),
+    [
+        pytest.param(Member("conversation", 12), ["CONV-12", "ISS-31", "waited for"], id="from the conversation"),
+        pytest.param(Member("issue", 31), ["ISS-31", "CONV-12 waits for it"], id="from the issue"),
+        pytest.param(Member("part", 1), ["PART-1", "ISS-31", "PART-2"], id="from a part above"),
+    ],
+)
+def test_w10_what_no_ticket_holds_together_is_drawn(member, lines):
+    chain = {"tickets": [], "issues": [ISSUE], "parts": PARTS, "conversations": [], "accounts": [], "more": False}
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(tree_of(chain, member))
+    drawn = captured.get()
+    at = -1
+    for line in lines:
+        assert (at := drawn.find(line, at + 1)) >= 0, drawn

@@ -25,7 +25,7 @@ async def pool(pool_for: Callable[[str], Any]) -> Pool:
 
 def settled(state):
     """As it comes back: what was not stored yet is."""
-    flags = {"relinked": False, "rerelated": False, "moved": {}}
+    flags = {"relinked": False, "rerelated": False, "rewatched": False, "moved": {}}
     return replace(state, **{name: value for name, value in flags.items() if hasattr(state, name)})
 
 

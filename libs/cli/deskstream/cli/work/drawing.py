@@ -24,6 +24,10 @@ def tree_of(chain: Found, member: Member, account: str = "") -> Tree:
     root = Tree(_root(chain, member, account), highlight=False)
     for ticket in tickets:
         _below(root.add(_ticket(ticket)), ticket, chain, without=member.kind)
+    for issue in _without_ticket(chain, member):
+        root.add(_issue(issue, waits=member.kind == "conversation"))
+    if member.kind == "issue":
+        _waiting_below(root, _numbered(chain["issues"], member.number))
     if member.kind == "part":
         _parts_below(root, member.number, chain["parts"])
     if not tickets:
@@ -54,9 +58,36 @@ def _below(node: Tree, ticket: Found, chain: Found, without: str) -> Tree:
             one = node.add(_issue(issue, waits=f"ISS-{number}" in ticket["waits"]))
             for relation in issue.get("relations", ()):
                 one.add(f"{relation['kind']} ISS-{relation['issue']}")
+            _waiting_below(one, issue)
     if without != "part":
         node.add(_part(ticket["part"], chain["parts"]))
     return node
+
+
+def _without_ticket(chain: Found, member: Member) -> list[Found]:
+    """The issues that hang on the member itself, with no ticket shown that has them."""
+    shown = {number for ticket in chain["tickets"] for number in ticket["issues"]}
+    others = [issue for issue in chain["issues"] if issue["number"] not in shown]
+    if member.kind == "conversation":
+        return [issue for issue in others if member.number in issue.get("waiting", ())]
+    known = {part["number"]: part for part in chain["parts"]}
+    return [issue for issue in others if member.kind == "part" and _is_below(issue["part"], member.number, known)]
+
+
+def _is_below(number: int, top: int, parts: Mapping[int, Found]) -> bool:
+    """Whether a part is this one, or somewhere below it."""
+    for _ in range(len(parts) + 1):
+        if number == top:
+            return True
+        if number not in parts or parts[number]["parent"] is None:
+            return False
+        number = parts[number]["parent"]
+    return False
+
+
+def _waiting_below(node: Tree, issue: Found) -> None:
+    for number in issue.get("waiting", ()):
+        node.add(f"CONV-{number} waits for it")
 
 
 def _parts_below(root: Tree, number: int, parts: Iterable[Found]) -> None:

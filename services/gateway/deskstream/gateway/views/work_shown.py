@@ -156,6 +156,8 @@ class ChainIssue(ChainMember):
     confidential: bool
     relations: tuple[ChainRelation, ...]
     weight: Weight
+    waiting: tuple[int, ...] = ()
+    """Conversations that wait for it without a ticket between them."""
 
 
 class ChainPart(ChainMember):

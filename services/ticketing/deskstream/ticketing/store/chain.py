@@ -1,7 +1,7 @@
 """W10: conversation, ticket, issue, part and account, as they hang together, from any one of them. Read only."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -68,6 +68,32 @@ ORDER BY number DESC
 LIMIT $2
 """
 
+# Issues that hang together with a member although no ticket of its does.
+_WAITED_FOR = """
+SELECT issue_id AS id
+FROM issue_waiters
+WHERE number = $1
+ORDER BY issue_id
+LIMIT $2
+"""
+
+_HUNG_ON = """
+WITH RECURSIVE below AS (
+    SELECT id
+    FROM parts
+    WHERE number = $1
+    UNION
+    SELECT p.id
+    FROM below
+    JOIN parts p ON p.parent = below.id
+)
+SELECT i.id
+FROM below
+JOIN issues i ON i.part_id = below.id AND NOT i.deleted
+ORDER BY i.id
+LIMIT $2
+"""
+
 # The issues themselves first: of a crowd of neighbours some are left out. Each step takes an index, however many there
 # are.
 _ISSUES = """
@@ -95,7 +121,7 @@ WITH named AS (
     FROM around
     GROUP BY id
 )
-SELECT i.state, i.tickets, i.customers
+SELECT i.state, i.tickets, i.customers, nearest.steps
 FROM nearest
 JOIN issues i USING (id)
 ORDER BY nearest.steps, i.number
@@ -126,6 +152,8 @@ _TICKETS_OF: Final = (
     ("account_id", _OF_ACCOUNT),
 )
 
+_WITHOUT_TICKET: Final = {"conversation": _WAITED_FOR, "part": _HUNG_ON}
+
 Found = dict[str, Any]
 
 
@@ -138,15 +166,21 @@ async def read_chain(tx: Tx, asked: ReadChain) -> dict[str, Any]:
     rows = await tx.fetch(statement, value, asked.limit + 1)
     found = [json.loads(row["state"])["facts"] for row in rows]
     limit = asked.limit
-    while size_of(chain := await _chain(tx, kind, value, found[:limit])) > ANSWER_BYTES and limit > 1:
+    alone = await _without_ticket(tx, kind, value, limit)
+    while size_of(chain := await _chain(tx, kind, value, found[:limit], alone[:limit])) > ANSWER_BYTES and limit > 1:
         limit //= 2
     return {**chain, "more": len(rows) > limit}
 
 
-async def _chain(tx: Tx, kind: str, value: Any, tickets: Sequence[Found]) -> Found:
-    """What hangs together with these tickets, and with the member that was asked for."""
+async def _without_ticket(tx: Tx, kind: str, value: Any, limit: int) -> list[str]:
+    statement = _WITHOUT_TICKET.get(kind)
+    return [str(row["id"]) for row in await tx.fetch(statement, value, limit)] if statement else []
+
+
+async def _chain(tx: Tx, kind: str, value: Any, tickets: Sequence[Found], alone: Sequence[str]) -> Found:
+    """What hangs together with these tickets and issues, and with the member that was asked for."""
     linked = {issue["id"] for ticket in tickets for issue in ticket.get("issues", ())}
-    issues = await _issues(tx, linked, value if kind == "issue" else None)
+    issues = await _issues(tx, linked.union(alone), value if kind == "issue" else None)
     hung_on = {ticket["part"]["id"] for ticket in tickets} | {issue["part"]["id"] for issue in issues}
     parts = await _parts(tx, hung_on, value if kind == "part" else None)
     _insist_on_member(kind, tickets, issues, parts)
@@ -155,7 +189,7 @@ async def _chain(tx: Tx, kind: str, value: Any, tickets: Sequence[Found]) -> Fou
         "tickets": [_ticket(ticket) for ticket in tickets],
         "issues": [_issue(issue) for issue in issues],
         "parts": [_part(part, parts) for part in parts],
-        "conversations": _each_once(c for ticket in tickets for c in ticket.get("conversations", ())[:FEW]),
+        "conversations": _each_once(_conversations(tickets, issues)),
         "accounts": _each_once(ticket["account"] for ticket in tickets if ticket.get("account")),
     }
 
@@ -185,6 +219,8 @@ async def _issues(tx: Tx, ids: Iterable[str], number: int | None) -> list[Found]
             **(state := json.loads(row["state"]))["facts"],
             "original": state.get("original"),
             "weight": {"tickets": row["tickets"], "customers": row["customers"]},
+            # Of a neighbour nobody asked who waits for it.
+            "waiting": [] if row["steps"] else [watcher[0] for watcher in state.get("watchers", ())[:FEW]],
         }
         for row in rows
     ]
@@ -222,6 +258,7 @@ def _issue(facts: Found) -> Found:
         "confidential": facts.get("security") == "yes",
         "relations": relations,
         "weight": facts["weight"],
+        "waiting": [one["number"] for one in facts["waiting"]],
     }
 
 
@@ -237,6 +274,13 @@ def _named(facts: Found, title: str) -> Found:
         title: facts[title][:120],
         "deleted": bool(facts.get("deleted")),
     }
+
+
+def _conversations(tickets: Sequence[Found], issues: Sequence[Found]) -> Iterator[Found]:
+    for ticket in tickets:
+        yield from ticket.get("conversations", ())[:FEW]
+    for issue in issues:
+        yield from issue["waiting"]
 
 
 def _each_once(found: Iterable[Found]) -> list[Found]:

@@ -79,8 +79,16 @@ FROM unnest($2::uuid[], $3::text[], $4::uuid[]) AS new(issue_id, kind, other_id)
 ON CONFLICT DO NOTHING
 """
 
+# Whoever waited once hangs together with the issue from then on.
+_WATCH = """
+INSERT INTO issue_waiters (issue_id, number)
+SELECT issue_id, number
+FROM unnest($1::uuid[], $2::bigint[]) AS new(issue_id, number)
+ON CONFLICT DO NOTHING
+"""
+
 _STATE: TypeAdapter[Issue] = TypeAdapter(Issue)
-_NOT_KEPT = {"tickets", "moved", "rerelated"}
+_NOT_KEPT = {"tickets", "moved", "rerelated", "rewatched"}
 
 
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, IssueState]:
@@ -117,6 +125,7 @@ async def save(tx: Tx, states: Sequence[IssueState]) -> None:
     )
     await weigh(tx, [(s.id, ticket, joined) for s in filed for ticket, joined in s.moved.items()])
     await _relate(tx, [state for state in filed if state.rerelated])
+    await _watch(tx, [state for state in filed if state.rewatched])
 
 
 async def weigh(tx: Tx, moved: Sequence[tuple[UUID, TicketId, Joined | None]]) -> None:
@@ -147,6 +156,13 @@ async def _relate(tx: Tx, changed: Sequence[Issue]) -> None:
         [relation.kind for _, relation in relations],
         [relation.to for _, relation in relations],
     )
+
+
+async def _watch(tx: Tx, changed: Sequence[Issue]) -> None:
+    if not changed:
+        return
+    waiters = [(state.id, watcher.conversation.number) for state in changed for watcher in state.watchers]
+    await tx.execute(_WATCH, [issue for issue, _ in waiters], [number for _, number in waiters])
 
 
 def read(document: str, tickets: dict[TicketId, Joined] | None = None) -> Issue:

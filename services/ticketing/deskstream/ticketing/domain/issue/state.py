@@ -60,6 +60,8 @@ class Issue:
     """What of `tickets` is not stored yet; None: gone."""
     rerelated: bool = False
     """Whether its relations changed since it was loaded."""
+    rewatched: bool = False
+    """Whether somebody more waits for it since it was loaded."""
 
     @property
     def id(self) -> IssueId:
@@ -94,7 +96,8 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
         case IssueSecurityMarked() if before.facts.public_link and not event.after.public_link:
             return replace(after, withheld=(*before.withheld, before.facts.public_link))
         case IssueWatched():
-            return replace(after, watchers=(*before.watchers, Watcher(event.conversation, event.name)))
+            watcher = Watcher(event.conversation, event.name)
+            return replace(after, watchers=(*before.watchers, watcher), rewatched=True)
         case IssueRelated() | IssueUnrelated():
             return replace(after, rerelated=True)
         case AnswerApproved():
