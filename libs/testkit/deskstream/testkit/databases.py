@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
 from itertools import count
+from typing import TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -22,6 +23,8 @@ from deskstream.runtime.migrations import migrate, read_migrations
 from deskstream.runtime.privileges import grants
 from deskstream.runtime.schemas import GROUP, Sources, schemas
 from deskstream.testkit.identities import employ
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 # Several checkouts' states may be tested at the same time; older ones are nobody's any more.
 _TEMPLATES_KEPT = 10
@@ -57,14 +60,28 @@ class Template:
     @asynccontextmanager
     async def clone(self) -> AsyncIterator[str]:
         """The URL of a database of its own; dropped afterwards, whoever is still connected."""
-        name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+        name = new_name()
         admin = await asyncpg.connect(self.server_url)
         try:
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.name} STRATEGY FILE_COPY")
+            await self.copy(admin, name)
             yield database_url(self.server_url, name)
-            await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            await drop(admin, name)
         finally:
             await admin.close()
+
+    async def copy(self, admin: Connection, name: str) -> None:
+        """Makes a database of that name; `admin` is connected to another one."""
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.name} STRATEGY FILE_COPY")
+
+
+def new_name() -> str:
+    """A name that no database of this server has or had; once this process is no more, others drop it."""
+    return f"test_{os.getpid()}_{next(_NUMBERS)}"
+
+
+async def drop(admin: Connection, name: str) -> None:
+    """The database is no more, whoever is connected to it; nothing happens when there is none."""
+    await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def database_url(server_url: str, name: str) -> str:
@@ -87,9 +104,9 @@ async def make_template(server_url: str, services: Iterable[Declaration]) -> Tem
     return template
 
 
-async def _build(admin: asyncpg.Connection[asyncpg.Record], template: Template, wanted: dict[str, Sources]) -> None:
+async def _build(admin: Connection, template: Template, wanted: dict[str, Sources]) -> None:
     draft = template.name.replace("template", "draft")
-    await admin.execute(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
+    await drop(admin, draft)
     await admin.execute(f"CREATE DATABASE {draft}")
     connection = await asyncpg.connect(database_url(template.server_url, draft))
     try:
@@ -102,7 +119,7 @@ async def _build(admin: asyncpg.Connection[asyncpg.Record], template: Template, 
     await admin.execute(f"ALTER DATABASE {draft} RENAME TO {template.name}")
 
 
-async def _migrate_or_leave_out(connection: asyncpg.Connection[asyncpg.Record], schema: str, sources: Sources) -> None:
+async def _migrate_or_leave_out(connection: Connection, schema: str, sources: Sources) -> None:
     # One service's broken file fails the tests of that service, which try it again, and no others.
     try:
         await migrate(connection, schema, sources)
@@ -111,12 +128,12 @@ async def _migrate_or_leave_out(connection: asyncpg.Connection[asyncpg.Record], 
         await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
-async def _drop_leftovers(admin: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _drop_leftovers(admin: Connection) -> None:
     names = [row["datname"] for row in await admin.fetch("SELECT datname FROM pg_database ORDER BY oid DESC")]
     killed = [name for name in names if name.startswith("test_") and not psutil.pid_exists(int(name.split("_")[1]))]
     old = [name for name in names if name.startswith("template_")][_TEMPLATES_KEPT:]
     for name in killed + old:
-        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await drop(admin, name)
 
 
 def _fingerprint(wanted: dict[str, Sources]) -> str:

@@ -18,6 +18,7 @@ from deskstream.runtime.pool import Pool, open_pool
 from deskstream.runtime.schemas import schemas
 from deskstream.testkit.databases import Template, importable_services, make_template, service_entry_points
 from deskstream.testkit.identities import forget_everybody, guarded
+from deskstream.testkit.lending import Databases
 from deskstream.testkit.shared_postgres import shared_postgres
 from deskstream.testkit.smtp_sink import SmtpSink
 from deskstream.testkit.streams import delete_streams, stream_names
@@ -41,10 +42,18 @@ def database_template(postgres_server: str) -> Template:
     return asyncio.run(make_template(postgres_server, importable_services()))
 
 
+@pytest.fixture(scope="session")
+def databases(database_template: Template) -> Iterator[Databases]:
+    """The databases of this process."""
+    databases = Databases(database_template)
+    yield databases
+    asyncio.run(databases.drop_all())
+
+
 @pytest_asyncio.fixture
-async def database(database_template: Template) -> AsyncIterator[str]:
+async def database(databases: Databases) -> AsyncIterator[str]:
     """The URL of a fresh, migrated database that is this test's own."""
-    async with database_template.clone() as url:
+    async with databases.lend() as url:
         yield url
 
 
