@@ -10,9 +10,10 @@ async def test_a_pool_works_in_its_own_schema_under_its_own_name(database):
         await pool.execute("CREATE SCHEMA shop; CREATE TABLE goods (id uuid)")
         (row,) = await pool.fetch(
             "SELECT current_schema(), current_setting('application_name'), current_setting('jit'), "
-            "current_setting('timezone'), to_regclass('goods') = to_regclass('shop.goods')"
+            "current_setting('random_page_cost'), current_setting('timezone'), "
+            "to_regclass('goods') = to_regclass('shop.goods')"
         )
-        assert tuple(row) == ("shop", "deskstream-shop", "off", "UTC", True)
+        assert tuple(row) == ("shop", "deskstream-shop", "off", "1.1", "UTC", True)
 
 
 async def test_ids_come_back_as_uuids(database):
