@@ -69,6 +69,10 @@ def test_no_secret_stands_in_the_file():
     assert not {place for place, value in told.items() if not str(value).startswith("/run/secrets/")}
 
 
+def test_the_database_writes_nobodys_words_into_its_log():
+    assert {"-clog_min_error_statement=panic", "-clog_error_verbosity=terse"} <= set(CONTAINERS["postgres"]["command"])
+
+
 def test_both_composes_understand_it():
     text = FILES[0].read_text()
     assert not {"version", "name", "include", "configs"} & read_file().keys()

@@ -136,6 +136,11 @@ def test_whatever_is_mounted_is_a_volume():
             assert mounted <= {volume["name"] for volume in spec.get("volumes", [])} | templates, name
 
 
+def test_the_database_writes_nobodys_words_into_its_log():
+    told = container(pods(".")["StatefulSet postgres"])["args"]
+    assert {"-clog_min_error_statement=panic", "-clog_error_verbosity=terse"} <= set(told)
+
+
 def test_what_is_not_named_is_forbidden():
     assert named(".", "NetworkPolicy", "nobody")["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     everybody = [one for one in of_kind(".", "NetworkPolicy") if one["spec"]["podSelector"] == {}]
