@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from deskstream.testkit.databases import drop, make_template
-from deskstream.testkit.lending import Databases
+from deskstream.testkit.lending import lending
 
 TABLES = """
 CREATE TABLE goods (
@@ -58,9 +58,8 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def databases(postgres_server, shop):
-    databases = Databases(asyncio.run(make_template(postgres_server, [shop])))
-    yield databases
-    asyncio.run(databases.drop_all())
+    with lending(asyncio.run(make_template(postgres_server, [shop]))) as databases:
+        yield databases
 
 
 @pytest.fixture

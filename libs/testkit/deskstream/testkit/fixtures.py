@@ -18,7 +18,7 @@ from deskstream.runtime.pool import Pool, open_pool
 from deskstream.runtime.schemas import schemas
 from deskstream.testkit.databases import Template, importable_services, make_template, service_entry_points
 from deskstream.testkit.identities import forget_everybody, guarded
-from deskstream.testkit.lending import Databases
+from deskstream.testkit.lending import Databases, lending
 from deskstream.testkit.shared_postgres import shared_postgres
 from deskstream.testkit.smtp_sink import SmtpSink
 from deskstream.testkit.streams import delete_streams, stream_names
@@ -44,10 +44,9 @@ def database_template(postgres_server: str) -> Template:
 
 @pytest.fixture(scope="session")
 def databases(database_template: Template) -> Iterator[Databases]:
-    """The databases of this process."""
-    databases = Databases(database_template)
-    yield databases
-    asyncio.run(databases.drop_all())
+    """The databases of this process; tests of other services' schemas put theirs in its place."""
+    with lending(database_template) as databases:
+        yield databases
 
 
 @pytest_asyncio.fixture

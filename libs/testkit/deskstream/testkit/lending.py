@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -86,6 +86,14 @@ class Databases:
 
     async def _connect(self, name: str) -> Connection:
         return await asyncpg.connect(database_url(self.template.server_url, name))
+
+
+@contextmanager
+def lending(template: Template) -> Iterator[Databases]:
+    """Databases to be lent by whatever event loops there are; dropped at the end."""
+    databases = Databases(template)
+    yield databases
+    asyncio.run(databases.drop_all())
 
 
 async def _end_sessions(admin: Connection, name: str) -> None:
