@@ -91,10 +91,10 @@ schemas: setup  ## Write the JSON Schemas of all messages again
 
 .PHONY: channel service
 channel: setup  ## Make services/channel_NAME, ready to be changed (NAME=sms)
-	@.venv/bin/deskstream new channel -- '$(subst ','\'',$(NAME))' && $(MAKE) --no-print-directory setup
+	@.venv/bin/deskstream new channel -- '$(subst ','\'',$(NAME))' && $(MAKE) --no-print-directory setup && .venv/bin/python -m tests.deploy.scaling
 
 service: setup  ## Make services/NAME, ready to be changed (NAME=billing)
-	@.venv/bin/deskstream new service -- '$(subst ','\'',$(NAME))' && $(MAKE) --no-print-directory setup
+	@.venv/bin/deskstream new service -- '$(subst ','\'',$(NAME))' && $(MAKE) --no-print-directory setup && .venv/bin/python -m tests.deploy.scaling
 
 lock: .venv/bin/uv  ## Pin every library anew in requirements.lock (UPGRADE=--upgrade for newer versions)
 	@$(UV) pip compile --quiet --python .venv $(UPGRADE) $(OURS:%=--no-emit-package %) --group pyproject.toml:dev $(PROJECTS) -o requirements.lock

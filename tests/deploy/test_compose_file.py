@@ -22,8 +22,14 @@ def mounted(name):
     return {target: source for source, _, target in parts}
 
 
+CHANNELS = sorted(name for name in installed_services() if name.startswith(PREFIX))
+
+
 def test_every_service_has_a_container():
-    assert services() == sorted(installed_services())
+    missing = sorted(installed_services().keys() - set(services()))
+    assert not missing, f"docker-compose.yml has no section for {missing}: write it like that of crm"
+    gone = sorted(set(services()) - installed_services().keys())
+    assert not gone, f"docker-compose.yml has sections for {gone}, and no such service is here"
     assert {*services(), *SERVERS, *ONCE} == set(CONTAINERS)
 
 
@@ -47,10 +53,12 @@ def test_a_service_is_built_from_the_one_dockerfile_with_its_own_secrets(name):
     assert set(told["depends_on"]) == {"migrate", "provision"}
 
 
-def test_only_two_doors_are_open_and_those_on_loopback():
+def test_only_the_gateway_and_channels_have_doors_each_its_own_and_on_loopback():
     doors = {name: told["ports"] for name, told in CONTAINERS.items() if "ports" in told}
-    assert doors.keys() == {"gateway", "channel_email"}
+    assert doors.keys() == {"gateway", *CHANNELS}
     assert all(":-127.0.0.1:" in port for ports in doors.values() for port in ports)
+    seen = [port.partition("}")[0].rpartition(":")[2] for ports in doors.values() for port in ports]
+    assert len(seen) == len(set(seen)), f"two containers want one port of this machine: {sorted(seen)}"
     outside = {name for name, told in CONTAINERS.items() if "outside" in told["networks"]}
     assert outside == doors.keys()
     assert read_file()["networks"]["inside"] == {"internal": True}
@@ -58,9 +66,13 @@ def test_only_two_doors_are_open_and_those_on_loopback():
 
 def test_whoever_decides_about_replies_knows_every_channel():
     # Its image has no other service, so it cannot see which channels there are.
-    channels = {name.removeprefix(PREFIX) for name in installed_services() if name.startswith(PREFIX)} - {ALWAYS}
-    told = environment("conversation").get("DESKSTREAM_EXTRA_CHANNELS", "")
-    assert channels <= set(told.split(","))
+    lines = (ROOT / "deploy/desk.env").read_text().splitlines()
+    told = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    named = set(told.get("DESKSTREAM_EXTRA_CHANNELS", "").split(","))
+    missing = {name.removeprefix(PREFIX) for name in CHANNELS} - {ALWAYS} - named
+    assert not missing, f"DESKSTREAM_EXTRA_CHANNELS in deploy/desk.env does not name {sorted(missing)}"
+    # What one container is told would hide what all are told.
+    assert not [name for name in CONTAINERS if "DESKSTREAM_EXTRA_CHANNELS" in environment(name)]
 
 
 def test_no_secret_stands_in_the_file():

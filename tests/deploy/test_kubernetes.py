@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 
 from deskstream.messaging.topology import topology
+from deskstream.runtime.channels import ALWAYS, PREFIX
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.schemas import installed_services
 from tests.deploy import scaling
@@ -59,8 +60,18 @@ def test_nothing_is_there_twice_or_outside_of_the_namespace(overlay):
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_service_is_deployed_and_nothing_else(overlay):
-    deployed = {one["metadata"]["name"] for one in of_kind(overlay, "Deployment")}
-    assert deployed == {f"deskstream-{name}" for name in NAMES.values()}
+    deployed = {one["metadata"]["name"].removeprefix("deskstream-") for one in of_kind(overlay, "Deployment")}
+    missing = sorted(set(NAMES.values()) - deployed)
+    assert not missing, (
+        f"deploy/k8s/services has no folder for {missing}, or does not list it: write it like that of crm"
+    )
+    assert deployed == set(NAMES.values())
+
+
+def test_whoever_decides_about_replies_knows_every_channel():
+    told = named(".", "ConfigMap", "deskstream-settings")["data"].get("DESKSTREAM_EXTRA_CHANNELS", "")
+    missing = {name.removeprefix(PREFIX) for name in SERVICES if name.startswith(PREFIX)} - {ALWAYS, *told.split(",")}
+    assert not missing, f"DESKSTREAM_EXTRA_CHANNELS in deploy/k8s/desk/settings.yaml does not name {sorted(missing)}"
 
 
 def test_servers_of_ones_own_take_the_place_of_ours():
@@ -161,11 +172,10 @@ def test_who_is_reached_from_anywhere(pod, from_anywhere):
     assert open_ports(pods(".")[pod]["labels"], "ingress") == from_anywhere
 
 
-def test_only_the_mail_channel_speaks_to_the_world():
-    speaking = {name: open_ports(spec["labels"], "egress") for name, spec in pods(".").items()}
-    assert {name: ports for name, ports in speaking.items() if ports} == {
-        "Deployment deskstream-channel-email": {25, 465, 587}
-    }
+def test_only_channels_speak_to_the_world_and_mail_on_the_ports_of_mail():
+    speaking = {name: ports for name, spec in pods(".").items() if (ports := open_ports(spec["labels"], "egress"))}
+    assert speaking.pop("Deployment deskstream-channel-email") == {25, 465, 587}
+    assert not [name for name in speaking if not name.startswith("Deployment deskstream-channel-")]
 
 
 def open_ports(labels: dict[str, str], direction: str) -> set[int]:

@@ -23,8 +23,8 @@ def channel(
 ) -> None:
     """Make services/channel_NAME: signed webhooks in, replies out by HTTP, and the suite that all channels pass.
 
-    It works as it is, for a provider that speaks as its tests record. Nothing else is touched: streams, durables and
-    the right to send follow from its being installed.
+    It works as it is, for a provider that speaks as its tests record. Streams, durables and the right to send follow
+    from its being installed; docker-compose.yml and deploy/k8s get a section for it, and their settings its name.
     """
     _make("channel", name, as_json=as_json)
 
@@ -36,7 +36,7 @@ def service(
 ) -> None:
     """Make services/NAME: a service that hears conversations and keeps a table, with every room and its tests.
 
-    It works as it is. Nothing else is touched.
+    It works as it is. docker-compose.yml and deploy/k8s get a section for it; nothing else is touched.
     """
     _make("service", name, as_json=as_json)
 
@@ -48,5 +48,8 @@ def _make(kind: Kind, name: str, *, as_json: bool) -> None:
     if as_json:
         output.say_json({"kind": kind, "name": name, "folder": made.folder, "files": files})
         return
-    output.line(f"Made {made.folder}, {output.count_of(len(files), 'file')}.")
+    beside = [path for path in files if not path.startswith(f"{made.folder}/")]
+    output.line(f"Made {made.folder}, {output.count_of(len(files) - len(beside), 'file')}.")
+    for path in beside:
+        output.line(f"It is deployed by {path}.")
     output.hint(f"`make setup` installs it; `make {kind} NAME={name}` does both. {_NEXT[kind]}")

@@ -1,23 +1,20 @@
 """Templates become files: all of them, or none."""
 
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from deskstream.cli.new.deploying import deployed
+from deskstream.cli.new.filling import filled
 from deskstream.cli.new.naming import Named
 from deskstream.cli.problem import Problem, misused
 
-_SUFFIX: Final = ".txt"
-"""Of every template, so that nothing takes one for what it will become."""
-_WORD: Final = re.compile(r"@([A-Z]+)@")
 _WORKSPACE: Final = "deskstream-workspace"
 
 
@@ -31,33 +28,30 @@ def find_root(start: Path) -> Path:
 
 
 def write(named: Named, root: Path) -> list[str]:
-    """Makes the folder with everything in it; the files, as paths below the root. Raises Problem."""
+    """Makes the folder with everything in it, and has it deployed like the others; the files that are new or changed,
+    as paths below the root. Raises Problem."""
     template = files("deskstream.cli.new") / "templates" / named.kind
     target = root / named.folder
     try:
+        beside = deployed(named, root)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as draft:
             made = Path(draft) / named.package
-            for path, text in _filled(template, named.words):
+            for path, text in filled(template, named.words):
                 (made / path).parent.mkdir(parents=True, exist_ok=True)
                 (made / path).write_text(text, "utf-8")
             _format(made, root)
             shutil.move(made, target)
+        _write(beside, root)
     except OSError as error:
-        raise Problem(f"{named.folder} cannot be written: {error.strerror}.") from None
-    return sorted(path.relative_to(root).as_posix() for path in target.rglob("*") if path.is_file())
+        raise Problem(f"{named.folder} cannot be made: {error.filename}: {error.strerror}.") from None
+    made_here = (path.relative_to(root).as_posix() for path in target.rglob("*") if path.is_file())
+    return sorted([*made_here, *beside])
 
 
-def _filled(folder: Traversable, words: Mapping[str, str], below: str = "") -> Iterator[tuple[str, str]]:
-    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
-        path = f"{below}{_fill(entry.name, words)}"
-        if entry.is_dir():
-            yield from _filled(entry, words, f"{path}/")
-        elif entry.name.endswith(_SUFFIX):
-            yield path.removesuffix(_SUFFIX), _fill(entry.read_text("utf-8"), words)
-
-
-def _fill(text: str, words: Mapping[str, str]) -> str:
-    return _WORD.sub(lambda found: words.get(found[1], found[0]), text)
+def _write(texts: Mapping[str, str], root: Path) -> None:
+    for path, text in texts.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text, "utf-8")
 
 
 def _format(folder: Path, root: Path) -> None:

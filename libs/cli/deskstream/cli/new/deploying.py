@@ -1,0 +1,84 @@
+"""What a new channel or service adds to docker-compose.yml and deploy/k8s, so that it is deployed like the others."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from deskstream.cli.new.filling import fill, filled
+from deskstream.cli.new.naming import Named
+from deskstream.cli.problem import Problem
+
+COMPOSE: Final = "docker-compose.yml"
+DESK: Final = "deploy/desk.env"
+SETTINGS: Final = "deploy/k8s/desk/settings.yaml"
+SERVICES: Final = "deploy/k8s/services/kustomization.yaml"
+
+_CHANNELS: Final = "DESKSTREAM_EXTRA_CHANNELS"
+_FIRST_PORT: Final = 8090
+
+
+def deployed(named: Named, root: Path) -> dict[str, str]:
+    """By path below the root, the files that are new or become another text. Those that are not there stay so.
+
+    Raises Problem for a file in which there is no place for it, OSError for one that cannot be read.
+    """
+    found = {path: (root / path).read_text("utf-8") for path in _touched(named) if (root / path).exists()}
+    changed = {path: _changed(path, text, named) for path, text in found.items()}
+    if SERVICES in found:
+        kind = files("deskstream.cli.new") / "templates" / "deploy" / named.kind / "k8s"
+        changed |= {f"deploy/k8s/services/{named.package}/{path}": text for path, text in filled(kind, named.words)}
+    return changed
+
+
+def _touched(named: Named) -> Iterator[str]:
+    yield from (COMPOSE, SERVICES)
+    if named.kind == "channel":
+        yield from (DESK, SETTINGS)
+
+
+def _changed(path: str, text: str, named: Named) -> str:
+    match path:
+        case _ if path == COMPOSE:
+            return _with_section(text, named)
+        case _ if path == SERVICES:
+            return _with_resource(text, named.package)
+        case _ if path == DESK:
+            return _with_channel(text, f"{_CHANNELS}=", named.name)
+        case _:
+            return _with_channel(text, f"  {_CHANNELS}: ", named.name, quoted='"')
+
+
+def _with_section(compose: str, named: Named) -> str:
+    """Behind the last service, which the networks follow."""
+    head, networks, rest = compose.partition("\nnetworks:\n")
+    if not networks:
+        raise Problem(f"{COMPOSE} has no `networks:` behind its services: there is no place for {named.package}.")
+    if f"\n  {named.package}:\n" in head:
+        return compose
+    template = files("deskstream.cli.new") / "templates" / "deploy" / named.kind / "compose.yml.txt"
+    words = named.words | {"PORT": str(_free_port(compose))}
+    return f"{head}\n{fill(template.read_text('utf-8'), words)}{networks}{rest}"
+
+
+def _free_port(compose: str) -> int:
+    """Of this machine's, one that no other door has."""
+    taken = set(re.findall(r"127\.0\.0\.1:(\d+)", compose))
+    return next(port for port in count(_FIRST_PORT) if str(port) not in taken)
+
+
+def _with_resource(kustomization: str, package: str) -> str:
+    head, resources, listed = kustomization.partition("resources:\n")
+    if not resources:
+        raise Problem(f"{SERVICES} lists no `resources:`: there is no place for {package}.")
+    return head + resources + "".join(sorted({*listed.splitlines(keepends=True), f"  - {package}\n"}))
+
+
+def _with_channel(settings: str, name: str, channel: str, quoted: str = "") -> str:
+    """Conversation cannot see in its image which channels there are, so the setting names this one, too."""
+    already = re.search(rf"^{re.escape(name)}(.*)$", settings, re.MULTILINE)
+    names = [one.strip() for one in (already[1].strip("\"' ") if already else "").split(",")]
+    line = f"{name}{quoted}{','.join(dict.fromkeys([*filter(None, names), channel]))}{quoted}"
+    return settings.replace(already[0], line) if already else f"{settings.rstrip()}\n{line}\n"
