@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from deskstream.contracts import conversation as asked
+from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.crm import SenderIdentified
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE, Stamp, encode, event_type
 from deskstream.contracts.facts import Stage
@@ -105,6 +107,13 @@ async def surroundings(database, nats_url):
 
 
 @pytest_asyncio.fixture
+async def suggesting_at_once(database, nats_url, monkeypatch):
+    monkeypatch.setenv("DESKSTREAM_CONVERSATION_SUGGEST_TICKET_SECONDS", "0")
+    async with surroundings(database, nats_url) as found:
+        yield found
+
+
+@pytest_asyncio.fixture
 async def around(database, nats_url, monkeypatch):
     monkeypatch.setenv("DESKSTREAM_CONVERSATION_UNDO_SECONDS", "0.2")
     async with surroundings(database, nats_url) as found:
@@ -165,6 +174,25 @@ async def test_c10_what_is_written_to_an_archived_conversation_opens_its_follow_
     later: dict[str, Any] = await eventually(followed)
     assert (later["stage"], later["follow_up_of"], later["earlier_owner"]) == ("new", str(thread), "bruno")
     assert await around.pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+@pytest.mark.parametrize(
+    ("gone", "stays"),
+    [
+        pytest.param(DismissTicketSuggestion, False, id="C7: dismissed once, it never comes back"),
+        pytest.param(asked.Archive, False, id="C7: what is closed suggests nothing"),
+        pytest.param(partial(asked.AddNote, text="I look into it."), True, id="C7: a note leaves it as it is"),
+    ],
+)
+async def test_a_ticket_is_suggested(suggesting_at_once, gone, stays):
+    thread = uuid4()
+    await suggesting_at_once.customer(thread)
+    opened = await suggesting_at_once.stage(thread, Stage.NEW)
+    assert opened["suggests_ticket_at"] == opened["valid_at"]
+    answer = await suggesting_at_once.ask(gone(conversation_id=thread))
+    assert (answer.result["conversation"].get("suggests_ticket_at") is not None) is stays
+    found = await suggesting_at_once.ask(asked.FindConversation(conversation_id=thread))
+    assert found.result["suggests_ticket"] is stays
 
 
 async def test_an_agent_starts_a_conversation(around):

@@ -6,6 +6,7 @@ import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
+from deskstream.contracts.conversation import ChangeTags
 from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import Resolution, Stage, Wait
 from deskstream.contracts.ids import ReplyId, TicketId
@@ -13,7 +14,7 @@ from deskstream.contracts.linked import LinkedTicket, SpeaksFor, TicketStage
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
 from deskstream.conversation.domain.messages import Sending, SendWanted
-from deskstream.conversation.domain.tickets import prefilled, suggests_ticket
+from deskstream.conversation.domain.tickets import prefilled, suggests_ticket, with_suggestion
 from services.conversation.tests.given import (
     AT_ONCE,
     CARLA,
@@ -271,8 +272,9 @@ def test_when_a_conversation_suggests_a_ticket(stage, after, tickets, dismissed,
     if dismissed:
         assert names(story.ask(DismissTicketSuggestion)) == ["ticket_suggestion_dismissed"]
         assert story.ask(DismissTicketSuggestion) == []
+    (noted,) = with_suggestion(story.ask(ChangeTags, add={"stalled": ""}), FIVE_MINUTES)
     valid = story.facts.valid_at or story.now
-    assert suggests_ticket(story.facts, valid + after, FIVE_MINUTES) is suggests
+    assert suggests_ticket(noted.after, valid + after) is suggests
 
 
 def test_w2_a_ticket_is_prefilled_from_the_chosen_messages():

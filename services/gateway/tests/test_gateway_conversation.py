@@ -1,5 +1,6 @@
 """GET /api/conversations/{conversation}: everything about one conversation."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ import pytest
 
 from deskstream.contracts.conversation import (
     AgentReplied,
+    ConversationArchived,
     ConversationResolved,
     CustomerReplied,
     DeliveryChanged,
@@ -18,6 +20,7 @@ from deskstream.contracts.conversation import (
     ReplyQueued,
     TitleChanged,
 )
+from deskstream.contracts.conversation_tickets import TicketSuggestionDismissed
 from deskstream.contracts.facts import Note, Participant, Priority, Reply, Stage, Wait
 from deskstream.contracts.inbound import Identity
 from deskstream.contracts.routing import Candidate, Cause, DecisionRecord, StepTried
@@ -192,3 +195,26 @@ async def test_what_only_routing_knows_is_not_there_yet(hear, story, api):
 @pytest.mark.parametrize("query", ["before=0", "before=x", "limit=1001", "limit=0", "page=2"])
 async def test_a_wrong_question_is_400(door, query):
     assert (await door.get(f"/api/conversations/CONV-1?{query}")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("at", "gone", "suggests"),
+    [
+        pytest.param(timedelta(minutes=5), None, True, id="C7: its time has come"),
+        pytest.param(timedelta(days=36500), None, False, id="C7: not before its time"),
+        pytest.param(timedelta(minutes=5), TicketSuggestionDismissed, False, id="C7: gone once somebody dismissed it"),
+        pytest.param(timedelta(minutes=5), ConversationArchived, False, id="C7: gone when it closes"),
+    ],
+)
+async def test_a_suggested_ticket_on_row_page_and_stream(api, hear, story, pool, at, gone, suggests):
+    one = story(1)
+    moment_of = one.at + at
+    await hear(one.opened(suggests_ticket_at=moment_of))
+    if gone:
+        await hear(one.say(gone, now={"suggests_ticket_at": None}))
+    (row,) = (await api.get("/api/conversations")).json()["conversations"]
+    page = (await api.get("/api/conversations/CONV-1")).json()
+    assert (row["suggests_ticket"], page["suggests_ticket"]) == (suggests, suggests)
+    told = [json.loads(line["summary"]) for line in await pool.fetch("SELECT summary FROM feed ORDER BY id")]
+    expected = [moment_of.isoformat(), None] if gone else [moment_of.isoformat()]
+    assert [summary.get("suggests_ticket_at") for summary in told] == expected

@@ -218,3 +218,5 @@ class ConversationFacts(Contract):
     prepared: tuple[PreparedAnswer, ...] = ()
     """What may be answered about work that is over; gone with the next reply."""
     ticket_suggestion_dismissed: bool = False
+    suggests_ticket_at: datetime | None = None
+    """From then on it suggests to open a ticket (C7); None: never, as it stands now."""

@@ -13,9 +13,9 @@ from deskstream.runtime.channels import ALWAYS
 def build(settings: Settings) -> Service:
     """The running service's parts."""
     sending = Sending(undo=settings.undo, channels=settings.channels)
+    of = handlers.conversations(settings.suggest_ticket_after)
     return Service(
-        hears=handlers.hears(frozenset(settings.extra_channels), sending),
-        answers=handlers.answers(sending, settings.suggest_ticket_after),
+        hears=handlers.hears(of, frozenset(settings.extra_channels), sending), answers=handlers.answers(of, sending)
     )
 
 

@@ -51,25 +51,28 @@ from deskstream.conversation.domain.messages import (
     WriteNote,
     WriteReply,
 )
-from deskstream.conversation.domain.tickets import suggests_ticket
+from deskstream.conversation.domain.tickets import suggests_ticket, with_suggestion
 from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
 
 
-def _decide(state: State, message: Message | Due, now: datetime) -> Sequence[Event]:
-    return decide(state, TimeCame() if isinstance(message, Due) else message, now)
+def conversations(suggest_after: timedelta) -> Aggregate:
+    """Conversations, which suggest a ticket so long after they were first valid (C7)."""
+    return Aggregate(
+        name="conversation",
+        load=store.load,
+        save=store.save,
+        decide=partial(_decide, suggest_after),
+        evolve=evolve,
+        due=due,
+        # What opens a conversation comes once and in order; a copy in another replica runs into the messages' key.
+        locks=False,
+    )
 
 
-CONVERSATIONS = Aggregate(
-    name="conversation",
-    load=store.load,
-    save=store.save,
-    decide=_decide,
-    evolve=evolve,
-    due=due,
-    # What opens a conversation comes once and in order; a copy in another replica runs into the messages' key.
-    locks=False,
-)
+def _decide(suggest_after: timedelta, state: State, message: Message | Due, now: datetime) -> Sequence[Event]:
+    said = decide(state, TimeCame() if isinstance(message, Due) else message, now)
+    return with_suggestion(said, suggest_after)
 
 
 def _of(message: Any) -> ConversationId:
@@ -101,42 +104,42 @@ def _passed_on(answered: frozenset[str], heard: Heard[MessagePassedOn]) -> Incom
     )
 
 
-def hears(answered: frozenset[str], sending: Sending) -> list[Hears]:
+def hears(of: Aggregate, answered: frozenset[str], sending: Sending) -> list[Hears]:
     """`answered` are the channels whose adapters are told where each of their messages went."""
     return [
-        On(SenderIdentified, CONVERSATIONS, key=_of, becomes=partial(_incoming, answered)),
-        On(MessagePassedOn, CONVERSATIONS, key=_of, becomes=partial(_passed_on, answered)),
-        On(DeliveryNoted, CONVERSATIONS, key=_of),
-        Absorb(OwnerChosen, CONVERSATIONS, key=_of),
-        On(TicketReported, CONVERSATIONS, key=_of),
-        On(IssueEnded, CONVERSATIONS, key=_of),
-        On(ReplyWanted, CONVERSATIONS, key=_of, becomes=partial(_wanted, sending)),
-        On(NoteWanted, CONVERSATIONS, key=_of, becomes=_note_wanted),
+        On(SenderIdentified, of, key=_of, becomes=partial(_incoming, answered)),
+        On(MessagePassedOn, of, key=_of, becomes=partial(_passed_on, answered)),
+        On(DeliveryNoted, of, key=_of),
+        Absorb(OwnerChosen, of, key=_of),
+        On(TicketReported, of, key=_of),
+        On(IssueEnded, of, key=_of),
+        On(ReplyWanted, of, key=_of, becomes=partial(_wanted, sending)),
+        On(NoteWanted, of, key=_of, becomes=_note_wanted),
     ]
 
 
-def answers(sending: Sending, suggest_after: timedelta) -> list[Answers]:
-    """The commands; `sending` says how replies leave, `suggest_after` when a ticket is suggested (C7)."""
+def answers(of: Aggregate, sending: Sending) -> list[Answers]:
+    """The commands; `sending` says how replies leave."""
     return [
-        _answer(StartConversation, becomes=partial(_start, sending)),
-        _answer(SendReply, becomes=partial(_write_reply, sending)),
-        _answer(UndoReply),
-        Answer(RetryReply, CONVERSATIONS, key=_of, resolve=_send_again, result=shown),
-        _answer(AddNote, becomes=_write_note),
-        _answer(SetTitle),
-        _answer(AddParticipant, becomes=_join),
-        _answer(ChangeTags),
-        _answer(SetPriority),
-        _answer(Share),
-        _answer(Snooze),
-        _answer(EndSnooze),
-        _answer(Hold),
-        _answer(EndWait),
-        _answer(Resolve),
-        _answer(Archive),
-        _answer(Review),
-        _answer(DismissTicketSuggestion),
-        Query(FindConversation, partial(_find, suggest_after)),
+        _answer(of, StartConversation, becomes=partial(_start, sending)),
+        _answer(of, SendReply, becomes=partial(_write_reply, sending)),
+        _answer(of, UndoReply),
+        Answer(RetryReply, of, key=_of, resolve=_send_again, result=shown),
+        _answer(of, AddNote, becomes=_write_note),
+        _answer(of, SetTitle),
+        _answer(of, AddParticipant, becomes=_join),
+        _answer(of, ChangeTags),
+        _answer(of, SetPriority),
+        _answer(of, Share),
+        _answer(of, Snooze),
+        _answer(of, EndSnooze),
+        _answer(of, Hold),
+        _answer(of, EndWait),
+        _answer(of, Resolve),
+        _answer(of, Archive),
+        _answer(of, Review),
+        _answer(of, DismissTicketSuggestion),
+        Query(FindConversation, _find),
         Query(PrefillTicket, store.prefill),
     ]
 
@@ -152,8 +155,8 @@ def shown(state: Conversation, said: Sequence[Event]) -> dict[str, Any]:
     return result
 
 
-def _answer(kind: type[Any], becomes: Callable[[Heard[Any]], Any] | None = None) -> Answer:
-    return Answer(kind, CONVERSATIONS, key=_of, becomes=becomes, result=shown)
+def _answer(of: Aggregate, kind: type[Any], becomes: Callable[[Heard[Any]], Any] | None = None) -> Answer:
+    return Answer(kind, of, key=_of, becomes=becomes, result=shown)
 
 
 def _start(sending: Sending, heard: Heard[StartConversation]) -> Start:
@@ -182,11 +185,11 @@ def _note_wanted(heard: Heard[NoteWanted]) -> TakeNote:
     return TakeNote(heard.data.conversation_id, NoteId(ids.object_id(heard.id, "note")), heard.data)
 
 
-async def _find(suggest_after: timedelta, tx: Tx, asked: FindConversation) -> dict[str, Any]:
+async def _find(tx: Tx, asked: FindConversation) -> dict[str, Any]:
     facts, now = await store.find(tx, asked)
     return {
         "conversation": facts.model_dump(mode="json"),
-        "suggests_ticket": suggests_ticket(facts, now, suggest_after),
+        "suggests_ticket": suggests_ticket(facts, now),
     }
 
 

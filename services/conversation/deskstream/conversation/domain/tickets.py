@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from deskstream.contracts import Event
-from deskstream.contracts.conversation import AgentReplied, CustomerReplied, NoteAdded, PutOnHold, WaitEnded
+from deskstream.contracts.conversation import (
+    AgentReplied,
+    ConversationEvent,
+    CustomerReplied,
+    NoteAdded,
+    PutOnHold,
+    WaitEnded,
+)
 from deskstream.contracts.conversation_tickets import LinkedTicketsChanged, TicketSuggestionDismissed
 from deskstream.contracts.facts import ConversationFacts, Note, ReceivedMessage, Reply, Wait
 from deskstream.contracts.ids import AgentId
@@ -104,11 +111,29 @@ def dismiss_suggestion(facts: ConversationFacts, now: datetime) -> list[Event]:
     return [TicketSuggestionDismissed(conversation_id=facts.id, at=now, stage_before=facts.stage, after=after)]
 
 
-def suggests_ticket(facts: ConversationFacts, now: datetime, after: timedelta) -> bool:
-    """C7: whether it has been valid for so long, is not closed, and has no ticket."""
-    if facts.valid_at is None or facts.tickets or facts.ticket_suggestion_dismissed:
-        return False
-    return facts.stage in stages.OPEN and now >= facts.valid_at + after
+def with_suggestion(said: Sequence[Event], after: timedelta) -> list[Event]:
+    """C7: every event carries from when on a ticket is suggested, as the conversation stands after it."""
+    return [_with_suggestion(event, after) if isinstance(event, ConversationEvent) else event for event in said]
+
+
+def _with_suggestion(event: ConversationEvent, after: timedelta) -> Event:
+    at = suggests_ticket_at(event.after, after)
+    if at == event.after.suggests_ticket_at:
+        return event
+    facts = event.after.model_copy(update={"suggests_ticket_at": at})
+    return event.model_copy(update={"after": facts})
+
+
+def suggests_ticket_at(facts: ConversationFacts, after: timedelta) -> datetime | None:
+    """C7: so long after it was first valid, while it is not closed, has no ticket, and nobody dismissed it."""
+    if facts.valid_at is None or facts.tickets or facts.ticket_suggestion_dismissed or facts.stage not in stages.OPEN:
+        return None
+    return facts.valid_at + after
+
+
+def suggests_ticket(facts: ConversationFacts, now: datetime) -> bool:
+    """Whether it suggests to open a ticket now."""
+    return facts.suggests_ticket_at is not None and now >= facts.suggests_ticket_at
 
 
 def prefilled(facts: ConversationFacts, chosen: Sequence[ReceivedMessage]) -> dict[str, Any]:

@@ -84,7 +84,9 @@ def summary(event: ConversationEvent | OwnerChosen | ClockEvent) -> str:
     if isinstance(event, ConversationEvent):
         # Stages are closed words, so this is JSON; it is written for every event of every conversation.
         before = "null" if event.stage_before is None else f'"{event.stage_before}"'
-        return f'{{"version":{event.after.version},"stage_before":{before},"stage":"{event.after.stage}"}}'
+        at = event.after.suggests_ticket_at
+        suggests = f',"suggests_ticket_at":"{at.isoformat()}"' if at else ""
+        return f'{{"version":{event.after.version},"stage_before":{before},"stage":"{event.after.stage}"{suggests}}}'
     if isinstance(event, OwnerChosen):
         return json.dumps({"owner": event.owner, "previous": event.previous, "cause": event.cause})
     clock = event.clock

@@ -62,6 +62,8 @@ class InboxRow(ConversationFacts):
     """When the next running clock is due."""
     urgency: datetime | None = None
     """The due time moved ahead by priority: the list's default order; None when nobody waits for us."""
+    suggests_ticket: bool = False
+    """Whether to offer to open a ticket, now; gone once there is one, it is closed, or somebody dismissed it."""
     updated_at: datetime
 
 
@@ -169,6 +171,7 @@ def _fields(row: asyncpg.Record, now: datetime) -> dict[str, Any]:
         "clocks": tuple(clocks),
         "due_at": due_at,
         "urgency": urgency(due_at, facts.oldest_unanswered_at, priority),
+        "suggests_ticket": facts.suggests_ticket_at is not None and facts.suggests_ticket_at <= now,
         "updated_at": row["updated_at"],
     }
     return facts.__dict__ | latest
