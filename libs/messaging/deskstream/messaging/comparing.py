@@ -19,7 +19,7 @@ from deskstream.messaging.reconcile.stored import Stored, StreamState, last_of, 
 from deskstream.messaging.topology import KEPT, stream_of
 
 LOOK_BACK: Final = 20
-"""Messages at the end of a stream among which one of ours is looked for."""
+"""Messages at the end of a stream among which those of ours are looked at."""
 TAIL: Final = 5000
 RECENT: Final = 200
 """So many rows that the broker acknowledged last must be among the last `TAIL` messages of their stream."""
@@ -44,7 +44,14 @@ FROM journal
 WHERE lane = $1 AND key = $2 AND seq = $3 AND message_id = $4
 """
 
-_HEAD: Final = "SELECT coalesce((SELECT seq FROM heads WHERE lane = $1 AND key = $2), 0)"
+_BEYOND: Final = """
+SELECT EXISTS (
+    SELECT 1
+    FROM unnest($2::text[], $3::bigint[]) AS seen(key, seq)
+    LEFT JOIN heads h ON h.lane = $1 AND h.key = seen.key
+    WHERE seen.seq > coalesce(h.seq, 0)
+)
+"""
 
 _ANY_PUBLISHED: Final = """
 SELECT EXISTS (
@@ -108,10 +115,12 @@ async def look(tx: Tx, client: Client, lane: str, *, upto: int | None = None) ->
     state = await state_of(client, stream_of(lane))
     if state is None:
         return Fit.NO_STREAM
-    last = await _last_numbered(client, state)
-    row = last and await tx.fetchrow(_ROW, lane, last.key, last.sequence, last.message_id)
-    if last and not row and last.sequence > await tx.fetchval(_HEAD, lane, last.key):
+    numbered = await _last_numbered(client, state)
+    # Not only the last: replicas publish in another order than they commit.
+    if await tx.fetchval(_BEYOND, lane, [one.key for one in numbered], [one.sequence for one in numbered]):
         return Fit.DATABASE_OLDER
+    last = numbered[-1] if numbered else None
+    row = last and await tx.fetchrow(_ROW, lane, last.key, last.sequence, last.message_id)
     if await _is_older(tx, client, lane, state, point) or not await _are_there(client, state, recent):
         return Fit.STREAM_OLDER
     if last and row:
@@ -141,7 +150,8 @@ async def mend_older_stream(tx: Tx, client: Client, lane: str) -> int:
 
 
 async def _remember_end(tx: Tx, client: Client, lane: str, state: StreamState) -> None:
-    last = await _last_numbered(client, state)
+    numbered = await _last_numbered(client, state)
+    last = numbered[-1] if numbered else None
     row = last and await tx.fetchrow(_ROW, lane, last.key, last.sequence, last.message_id)
     if last and row:
         await _remember(tx, lane, Point(state.created, last.position, _id_of(last), row["id"], row["at"]))
@@ -179,11 +189,11 @@ async def _are_there(client: Client, state: StreamState, recent: set[UUID]) -> b
     return not missing
 
 
-async def _last_numbered(client: Client, state: StreamState) -> Stored | None:
-    """The last message that carries a number of ours; what has none proves nothing."""
+async def _last_numbered(client: Client, state: StreamState) -> list[Stored]:
+    """The last messages that carry a number of ours, in their order; what has none proves nothing."""
     first = max(state.first, state.last - LOOK_BACK + 1)
     found = [one async for page in stored(client, state, first) for one in page]
-    return next((one for one in reversed(found) if one.sequence and one.message_id), None)
+    return [one for one in found if one.sequence and one.message_id]
 
 
 async def _look_inbound(tx: Tx, client: Client, lane: str) -> Fit:

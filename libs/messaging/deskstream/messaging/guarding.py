@@ -122,8 +122,10 @@ class Guard:
         for lane in self._lanes:
             try:
                 async with self._pool.acquire() as connection:
+                    fit = await look(connection, self._client(), lane, upto=upto)
+                    # After it: what fits may have been mended this very moment, and is not to be decided anew.
                     await self._recovered.look(connection)
-                    await self._judge(connection, lane, await look(connection, self._client(), lane, upto=upto))
+                    await self._judge(connection, lane, fit)
             except Exception as error:
                 if not is_transient(error):
                     raise
