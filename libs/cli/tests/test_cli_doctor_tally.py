@@ -104,6 +104,27 @@ async def test_p7_a_reader_that_is_behind_is_underway_and_not_lost(place, databa
     assert "5 on their way" in told
 
 
+@pytest.mark.parametrize(
+    ("broken", "whose"),
+    [
+        pytest.param("ALTER SCHEMA counting RENAME TO elsewhere", "counting", id="the writer's tables are not there"),
+        pytest.param("DROP TABLE summing.waiting", "summing", id="one of the reader's is not there"),
+    ],
+)
+async def test_p7_what_cannot_be_read_is_told_and_not_counted_as_nothing(place, database, nats_url, broken, whose):
+    async with desk(SERVICES, database, nats_url) as services:
+        await services["counting"].call(Count(counter="a", times=5))
+        await eventually(lambda: services["summing"].pool.fetchval("SELECT seq = 5 FROM progress"))
+    connection = await asyncpg.connect(database)
+    await connection.execute(broken)
+    await connection.close()
+    tallies, told, wrong = await tallied(place)
+    assert tallies == []
+    assert f"Nothing was counted of what {whose} said and read" in told
+    assert "every message is accounted for" not in told.lower()
+    assert not wrong
+
+
 async def test_p7_every_message_of_a_channel_is_accounted_for(place, database, nats_url, monkeypatch):
     monkeypatch.setenv("DESKSTREAM_THREAD_SECRET", "thread-secret-of-the-doctor")
     ingest = installed_services()["ingest"]

@@ -6,15 +6,15 @@ much it passed; both are read as of one moment.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
 from nats.js.errors import NotFoundError
 
 from deskstream.cli.asking import Client
-from deskstream.cli.database import Connection, schemas_made
-from deskstream.cli.doctor.finding import Finding, wrong
+from deskstream.cli.database import Connection
+from deskstream.cli.doctor.finding import Finding, warning, wrong
 from deskstream.cli.doctor.tally import CHECK, Tally, TallySheet
 from deskstream.contracts import subjects
 from deskstream.contracts.health import HealthRead
@@ -56,6 +56,17 @@ FROM (
 GROUP BY lane
 """
 
+_TABLES: Final = ("heads", "progress", "waiting", "dropped", "unpublished")
+
+_READABLE: Final = """
+SELECT n.nspname AS name
+FROM pg_namespace n
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = ANY($1::text[])
+WHERE has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+GROUP BY n.nspname
+HAVING count(*) = cardinality($1::text[])
+"""
+
 _OWED: Final = "SELECT count(*) FROM unpublished"
 _SEARCH: Final = "SELECT set_config('search_path', $1, true)"
 
@@ -63,12 +74,15 @@ _SEARCH: Final = "SELECT set_config('search_path', $1, true)"
 async def sheet_of_readers(
     client: Client, connection: Connection, declarations: Sequence[Declaration], healths: Mapping[str, HealthRead]
 ) -> TallySheet:
-    """Looks until everything adds up, or what does not moves no more."""
+    """Looks until everything adds up, or what does not moves no more. What cannot be read is told, and not counted."""
+    readable = await _readable(connection)
+    missing = sorted({declaration.name for declaration in declarations} - readable)
+    told = [_not_read(missing)] if missing else []
     deadline = time.monotonic() + PATIENCE_S
-    first = now = await _tallies(connection, declarations)
+    first = now = await _tallies(connection, declarations, readable)
     while any(one.underway for one in now) and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_EVERY_S)
-        now = await _tallies(connection, declarations)
+        now = await _tallies(connection, declarations, readable)
     findings = [
         _missing(tally)
         for before, tally in zip(first, now, strict=True)
@@ -76,27 +90,31 @@ async def sheet_of_readers(
         and replace(tally, received=before.received, underway=before.underway) == before
         and await _nothing_comes(client, connection, tally)
     ]
-    return TallySheet([replace(tally, repeated=_repeated(tally, healths)) for tally in now], findings)
+    return TallySheet([replace(tally, repeated=_repeated(tally, healths)) for tally in now], told + findings)
 
 
-async def _tallies(connection: Connection, declarations: Sequence[Declaration]) -> list[Tally]:
-    made = set(await schemas_made(connection, [declaration.name for declaration in declarations]))
-    present = [declaration for declaration in declarations if declaration.name in made]
+async def _readable(connection: Connection) -> set[str]:
+    """The schemas whose tables are there and may be read by us."""
+    return {row["name"] for row in await connection.fetch(_READABLE, list(_TABLES))}
+
+
+async def _tallies(connection: Connection, declarations: Sequence[Declaration], readable: Set[str]) -> list[Tally]:
+    """Of each lane whose writer and reader can both be read."""
+    present = [declaration for declaration in declarations if declaration.name in readable]
     said, tallies = dict[str, int](), list[Tally]()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for declaration in present:
             said |= {row["lane"]: row["said"] for row in await _rows(connection, declaration.name, _SAID)}
         for declaration in present:
             read = {row["lane"]: row for row in await _rows(connection, declaration.name, _READ)}
-            lanes = [lane for lane in declaration.hears if lane != subjects.INBOUND]
+            lanes = [one for one in declaration.hears if subjects.owner_of(one) in readable]
             tallies += [_tally(declaration.name, lane, said.get(lane, 0), read.get(lane)) for lane in lanes]
     return tallies
 
 
 async def _rows(connection: Connection, schema: str, query: str) -> Sequence[Any]:
     await connection.execute(_SEARCH, schema)
-    there = await connection.fetchval("SELECT to_regclass('waiting')") is not None
-    return await connection.fetch(query) if there else []
+    return await connection.fetch(query)
 
 
 def _tally(reader: str, lane: str, said: int, read: Any) -> Tally:
@@ -118,6 +136,11 @@ async def _nothing_comes(client: Client, connection: Connection, tally: Tally) -
     async with connection.transaction(readonly=True):
         await connection.execute(_SEARCH, subjects.owner_of(tally.source))
         return not await connection.fetchval(_OWED)
+
+
+def _not_read(names: Sequence[str]) -> Finding:
+    sentence = f"Nothing was counted of what {', '.join(names)} said and read: the tables are not there, or not for us."
+    return warning(CHECK, sentence, "`deskstream migrate` makes them; only their owner may look at all of them.")
 
 
 def _missing(tally: Tally) -> Finding:
