@@ -50,6 +50,6 @@ def _make(kind: Kind, name: str, *, as_json: bool) -> None:
         return
     beside = [path for path in files if not path.startswith(f"{made.folder}/")]
     output.line(f"Made {made.folder}, {output.count_of(len(files) - len(beside), 'file')}.")
-    for path in beside:
-        output.line(f"It is deployed by {path}.")
+    if beside:
+        output.line(f"It is deployed like its neighbours: {', '.join(beside)}.")
     output.hint(f"`make setup` installs it; `make {kind} NAME={name}` does both. {_NEXT[kind]}")
