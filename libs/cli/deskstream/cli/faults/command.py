@@ -40,8 +40,8 @@ def command(
     """Kill, pause and cut what runs, under load; then count what got lost, came twice or lost its order: nothing.
 
     Starts servers and services of its own and leaves yours alone. Exit code 1 when a promise was broken; it then says
-    where to look, and which command does the same again. From two minutes on, kinds come too that take long: full disks
-    (for root only), a frozen event loop, handlers slower than the broker's patience.
+    where to look, and which command does the same again. Kinds that take more than half of the time are left out: a
+    frozen event loop comes from a minute on. Only root can fill disks.
     """
     unknown = [name for name in only or () if name not in KINDS]
     if unknown:

@@ -13,8 +13,8 @@ from deskstream.cli.problem import Problem
 
 Say = Callable[[str], None]
 
-ALL_FROM_S = 120.0
-"""Shorter runs leave out the kinds that take long themselves."""
+SHARE = 0.5
+"""A run leaves out the kinds that take more of its time."""
 PAUSE_S = (0.2, 1.5)
 
 
@@ -49,6 +49,4 @@ class Injector:
             self.say(f"cannot be done here: {', '.join(cannot)}")
         if len(cannot) == len(found):
             raise Problem("None of these faults can be done here: only root can fill disks.")
-        return [
-            kind for kind in found if kind.name not in cannot and (self.only or seconds >= ALL_FROM_S or not kind.long)
-        ]
+        return [kind for kind in found if kind.name not in cannot and (self.only or kind.takes_s <= SHARE * seconds)]

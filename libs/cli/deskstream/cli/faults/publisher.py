@@ -56,6 +56,10 @@ class Publisher:
         self.given = 0
         self.done = 0
         self._floods = 0
+        self._open = asyncio.Event()
+        self._open.set()
+        self._on_their_way = 0
+        self._landed = asyncio.Event()
 
     @property
     def backlog(self) -> int:
@@ -81,6 +85,18 @@ class Publisher:
         await asyncio.gather(*(self._insist(mail.body) for _ in range(copies)))
         self.done += copies
         self.published.note(mail)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Until the block is left nothing is on its way to the broker: what is made meanwhile waits in here."""
+        self._open.clear()
+        try:
+            while self._on_their_way:
+                self._landed.clear()
+                await self._landed.wait()
+            yield
+        finally:
+            self._open.set()
 
     async def _give_out(self, stop: asyncio.Event) -> None:
         started = monotonic()
@@ -108,10 +124,15 @@ class Publisher:
 
     async def _publish(self, body: bytes) -> bool:
         # Without a message id: what is repeated is a double that ingest must know by its external id.
+        await self._open.wait()
+        self._on_their_way += 1
         try:
             await self._stream.publish(subjects.inbound(CHANNEL, INBOX), body, timeout=PATIENCE_S)
         except (NatsError, OSError):
             return False
+        finally:
+            self._on_their_way -= 1
+            self._landed.set()
         return True
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import asyncpg
 
-from deskstream.cli.faults.breaking.messages import PLANTED
 from deskstream.contracts import subjects
 from deskstream.messaging import Declaration
+
+PLANTED = "planted"
+"""What the keys of unreadable events begin with."""
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -61,7 +63,7 @@ class Record:
     """ingest's own counts: applied, duplicate, rejected."""
     archived: int = 0
     stored: int = 0
-    """Messages in the stream INBOUND."""
+    """Messages that the stream INBOUND took, those included that its store has lost since."""
     left: Leftovers = Leftovers()
     kept: frozenset[tuple[str, str]] = frozenset()
     """(reader, key) of the unreadable events that wait for a person."""
@@ -153,8 +155,17 @@ async def count_archived(database: Database) -> int:
     return int(await database.fetchval(_ARCHIVED))
 
 
+async def count_said(database: Database, services: Sequence[Declaration]) -> dict[str, int]:
+    """Lane -> events that its writer has said."""
+    said: dict[str, int] = {}
+    for service in services:
+        await database.execute(_CHOOSE, service.name)
+        said |= _by_name(await database.fetch(_HEADS))
+    return said
+
+
 async def read_record(database: Database, services: Sequence[Declaration], stored: int) -> Record:
-    """Everything, once nothing moves any more; `stored` is what the stream INBOUND holds."""
+    """Everything, once nothing moves any more; `stored` is what the stream INBOUND took."""
     return Record(
         applied=[Applied(*row) for row in await database.fetch(_APPLIED)],
         visible=Counter(_by_name(await database.fetch(_VISIBLE))),
@@ -165,13 +176,17 @@ async def read_record(database: Database, services: Sequence[Declaration], store
         archived=await count_archived(database),
         stored=stored,
         left=await read_leftovers(database, services),
-        kept=frozenset([found for service in services for found in await _planted_in(database, service.name)]),
+        kept=await read_planted(database, [service.name for service in services]),
     )
 
 
-async def _planted_in(database: Database, service: str) -> list[tuple[str, str]]:
-    await database.execute(_CHOOSE, service)
-    return [(service, row["key"]) for row in await database.fetch(_PLANTED, PLANTED)]
+async def read_planted(database: Database, services: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """(reader, key) of the unreadable events that these services keep."""
+    found = []
+    for service in services:
+        await database.execute(_CHOOSE, service)
+        found += [(service, row["key"]) for row in await database.fetch(_PLANTED, PLANTED)]
+    return frozenset(found)
 
 
 async def _said_by(database: Database, service: str, event: str) -> Counter[str]:

@@ -14,10 +14,11 @@ from typing import Any
 import asyncpg
 
 from deskstream.cli.faults.breaking import Victims
+from deskstream.cli.faults.broker import stored_inbound, stored_on
 from deskstream.cli.faults.injector import Injector, Say
 from deskstream.cli.faults.load import Load
 from deskstream.cli.faults.publisher import Publisher
-from deskstream.cli.faults.record import Database, Leftovers, count_archived, read_leftovers, read_record
+from deskstream.cli.faults.record import Database, Leftovers, count_archived, count_said, read_leftovers, read_record
 from deskstream.cli.faults.verdict import Breach, Verdict, judge
 from deskstream.cli.faults.world import World, running
 from deskstream.cli.problem import Problem
@@ -72,8 +73,9 @@ async def _run(plan: Plan, say: Say, folder: Path) -> tuple[dict[str, Any], list
         injector = Injector(victims, say, plan.only)
         await injector.run(plan.seconds)
         stop.set()
-        recovered = await _recover(world, publisher, publishing, plan.rate, say)
-        figures, breaches = await _look_back(world, publisher, victims)
+        recovered = await _recover(world, victims, publishing, plan.rate, say)
+        figures, breaches = await _look_back(world, victims)
+    breaches += [Breach(*one, "what was said of that fault") for one in victims.complaints]
     breaches += [Breach(*one, "the log of that process") for service in world.services for one in service.complaints]
     if recovered is None:
         breaches.append(Breach("P5", "not everything was done in time", "what waits, and the logs"))
@@ -91,6 +93,8 @@ def _victims(world: World, publisher: Publisher, plan: Plan) -> Victims:
         postgres_lines=world.postgres_lines,
         nats_disk=world.nats_disk,
         postgres_disk=world.postgres_disk,
+        home=world.home,
+        declarations=world.declarations,
         client=world.client,
         publisher=publisher,
         chance=random.Random(f"faults {plan.seed}"),
@@ -107,18 +111,18 @@ async def _calm(world: World, publisher: Publisher, plan: Plan) -> None:
 
 
 async def _recover(
-    world: World, publisher: Publisher, publishing: asyncio.Task[None], rate: float, say: Say
+    world: World, victims: Victims, publishing: asyncio.Task[None], rate: float, say: Say
 ) -> float | None:
     """Waits until nothing is on its way; returns the seconds from now, None when the promise was missed."""
     started = monotonic()
     database = await asyncpg.connect(world.addresses.postgres_url)
-    behind = publisher.given - await count_archived(database)
+    behind = await _behind(world, victims, database)
     within = RECOVERY_S + behind / rate
     say(f"no more faults; {behind} mails behind, to be done within {within:.0f} s")
     try:
         async with asyncio.timeout(within):
             await publishing
-            while await _unfinished(world, database):  # noqa: ASYNC110 - it looks at tables
+            while await _unfinished(world, victims, database):  # noqa: ASYNC110 - it looks at tables
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         return None
@@ -128,22 +132,28 @@ async def _recover(
     return round(monotonic() - started, 1)
 
 
-async def _unfinished(world: World, database: Database) -> bool:
-    if await count_archived(database) < await _stored(world):
+async def _behind(world: World, victims: Victims, database: Database) -> int:
+    """The backlog, in mails: those not taken in, and those whose events the broker has lost."""
+    archived = await count_archived(database)
+    said = await count_said(database, world.declarations)
+    stored = await stored_on(world.client, list(said))
+    owed = sum(max(0, number - stored[lane]) for lane, number in said.items())
+    events_each = max(1.0, sum(said.values()) / max(1, archived))
+    return max(0, victims.publisher.given - archived) + round(owed / events_each)
+
+
+async def _unfinished(world: World, victims: Victims, database: Database) -> bool:
+    if await count_archived(database) < await stored_inbound(world.client) + victims.gone:
         return True
     left: Leftovers = await read_leftovers(database, world.declarations)
     return not left.none
 
 
-async def _stored(world: World) -> int:
-    return (await world.client.jetstream().stream_info("INBOUND")).state.messages
-
-
-async def _look_back(world: World, publisher: Publisher, victims: Victims) -> tuple[dict[str, Any], list[Breach]]:
+async def _look_back(world: World, victims: Victims) -> tuple[dict[str, Any], list[Breach]]:
     database = await asyncpg.connect(world.addresses.postgres_url)
-    record = await read_record(database, world.declarations, await _stored(world))
+    record = await read_record(database, world.declarations, await stored_inbound(world.client) + victims.gone)
     await database.close()
-    verdict: Verdict = judge(publisher.published, record, victims.planted)
+    verdict: Verdict = judge(victims.publisher.published, record, victims.planted)
     figures = {
         "accepted": verdict.accepted,
         "effects": verdict.effects,
@@ -155,7 +165,7 @@ async def _look_back(world: World, publisher: Publisher, victims: Victims) -> tu
         "unpublished": record.left.unpublished,
         "unreadable_kept": len(victims.planted),
         "received": {"all": record.archived, **record.fates},
-        "repeated_publishes": publisher.published.repeats,
+        "repeated_publishes": victims.publisher.published.repeats,
         "service_starts": sum(service.starts for service in world.services),
     }
     return figures, verdict.breaches

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 from nats.aio.client import Client
 
+from deskstream.cli.faults.broker import furnish_broker
 from deskstream.cli.faults.disks import Disk, small_disk
 from deskstream.cli.faults.lines import Line, by_way_of, line_to
 from deskstream.cli.faults.processes import Kept, Wanted, kept_running
@@ -20,16 +21,16 @@ from deskstream.contracts.crm import SaveAccount
 from deskstream.contracts.ids import AgentId, TeamId
 from deskstream.contracts.routing import Availability, SaveAgent
 from deskstream.messaging import Declaration, commands
-from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.home import open_home
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
 from deskstream.runtime.migrations import migrate
+from deskstream.runtime.privileges.credentials import FOLDER
+from deskstream.runtime.privileges.guard import Guard
 from deskstream.runtime.schemas import installed_services, schemas
 
+DATA = "data"
 FIRST = ("ingest", "crm", "conversation")
 """What the most of a message's way runs through has a second replica; all others run in one process more."""
-FEWEST_S = 2.0
-"""Ids that the broker remembers for so long only: most of what is published again after a fault is stored twice."""
 
 
 @dataclass
@@ -43,19 +44,22 @@ class World:
     postgres_lines: Sequence[Line]
     nats_disk: Disk | None
     postgres_disk: Disk | None
+    home: Path
+    """The servers' own."""
     declarations: Sequence[Declaration]
     client: Client
 
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[World]:
-    """Started and furnished in `folder`; nothing but its logs is left."""
-    data = folder / "data"
-    servers, declarations = EmbeddedServers(data), list(installed_services().values())
+    """Started and furnished in `folder`; nothing but its logs is left. No service may do more than it declares."""
+    data, declarations = folder / DATA, list(installed_services().values())
+    guard = Guard(folder / FOLDER, declarations, observed=True)
+    servers = EmbeddedServers(data, access=guard.access())
     try:
         with small_disk(open_home(data).folder / "nats") as nats, small_disk(_of_postgres(data)) as postgres:
             try:
-                async with _started(servers, declarations, folder, (nats, postgres)) as world:
+                async with _started(servers, guard, folder, (nats, postgres)) as world:
                     yield world
             finally:
                 servers.stop()
@@ -69,22 +73,27 @@ def _of_postgres(data: Path) -> Path:
 
 @asynccontextmanager
 async def _started(
-    servers: EmbeddedServers, declarations: Sequence[Declaration], folder: Path, disks: tuple[Disk | None, Disk | None]
+    servers: EmbeddedServers, guard: Guard, folder: Path, disks: tuple[Disk | None, Disk | None]
 ) -> AsyncIterator[World]:
-    addresses = await asyncio.to_thread(servers.start)
+    addresses, declarations = await asyncio.to_thread(servers.start), guard.services
     groups = _groups([one.name for one in declarations])
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(addresses.nats_url))
-        await _prepare(addresses, client, declarations)
+        await _prepare(addresses, client, guard)
         nats = [await _opened(stack, line_to(addresses.nats_url, frames=True)) for _ in groups]
         postgres = [await _opened(stack, line_to(addresses.postgres_url)) for _ in groups]
         wanted = [
-            Wanted(names, _told(by_way_of(addresses.nats_url, a), by_way_of(addresses.postgres_url, b), folder), title)
+            Wanted(
+                names,
+                guard.told | _told(by_way_of(addresses.nats_url, a), by_way_of(addresses.postgres_url, b), folder),
+                title,
+            )
             for (title, names), a, b in zip(groups.items(), nats, postgres, strict=True)
         ]
         services = await stack.enter_async_context(kept_running(wanted, folder))
         await _furnish(client)
-        yield World(servers, addresses, services, nats, postgres, *disks, declarations, client)
+        home = open_home(folder / DATA).folder
+        yield World(servers, addresses, services, nats, postgres, *disks, home, declarations, client)
 
 
 def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -97,17 +106,13 @@ async def _opened(stack: AsyncExitStack, line: Line) -> Line:
     return await stack.enter_async_context(line.opened())
 
 
-async def _prepare(addresses: Addresses, client: Client, declarations: Sequence[Declaration]) -> None:
+async def _prepare(addresses: Addresses, client: Client, guard: Guard) -> None:
     database = await asyncpg.connect(addresses.postgres_url)
-    for schema, sources in schemas(declarations).items():
+    for schema, sources in schemas(guard.services).items():
         await migrate(database, schema, sources)
+    await guard.employ(database)
     await database.close()
-    wanted = topology(declarations)
-    await provision(client, wanted)
-    for stream in wanted.streams:
-        config = (await client.jsm().stream_info(stream.name)).config
-        config.duplicate_window = FEWEST_S
-        await client.jsm().update_stream(config)
+    await furnish_broker(client, guard.services)
 
 
 def _told(nats_url: str, postgres_url: str, folder: Path) -> dict[str, str]:

@@ -10,12 +10,12 @@ from deskstream.cli.faults.breaking.victims import Victims
 
 @dataclass(frozen=True)
 class Kind:
-    """`do` damages something and says in words what it did; `long` ones take many seconds, and not every run has them.
+    """`do` damages something and says in words what it did. `takes_s` is about how long, where that is many seconds.
 
     `needs` says whether it can be done here at all.
     """
 
     name: str
     do: Callable[[Victims], Awaitable[str]]
-    long: bool = False
+    takes_s: float = 0.0
     needs: Callable[[Victims], bool] = lambda victims: True

@@ -8,14 +8,13 @@ from uuid import UUID
 from nats.errors import Error as NatsError
 
 from deskstream.cli.faults.breaking.victims import Planted, Victims
+from deskstream.cli.faults.record import PLANTED
 from deskstream.contracts import Event
 from deskstream.contracts.conversation import ConversationOpened
 from deskstream.contracts.crm import SenderIdentified
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE, event_type
 from deskstream.contracts.ingest import MessageReceived
 
-PLANTED = "planted"
-"""What the keys of unreadable events begin with."""
 BODIES = (b"", b"no JSON", b"[1, 2", b'{"specversion": "1.0"}', b"\xff\xfe\x00")
 READERS: tuple[tuple[type[Event], str], ...] = (
     (MessageReceived, "crm"),

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 from nats.aio.client import Client
@@ -15,6 +16,7 @@ from deskstream.cli.faults.lines import Line
 from deskstream.cli.faults.processes import Kept
 from deskstream.cli.faults.publisher import Publisher
 from deskstream.cli.problem import Problem
+from deskstream.messaging import Declaration
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
 
 CHILDREN_END_WITHIN_S = 10.0
@@ -39,10 +41,27 @@ class Victims:
     postgres_lines: Sequence[Line]
     nats_disk: Disk | None
     postgres_disk: Disk | None
+    home: Path
+    """The servers' own folder."""
+    declarations: Sequence[Declaration]
     client: Client
     publisher: Publisher
     chance: random.Random
     planted: list[Planted] = field(default_factory=list)
+    gone: int = 0
+    """Messages of adapters that were archived, and that the broker's store has no more."""
+    complaints: list[tuple[str, str]] = field(default_factory=list)
+    """Promises seen broken meanwhile, in words."""
+
+    @property
+    def nats_store(self) -> Path:
+        """Where the broker keeps streams and durables."""
+        return self.home / "nats" / "jetstream"
+
+    @property
+    def postgres_data(self) -> Path:
+        """All that the database keeps."""
+        return self.home / "postgres" / "data"
 
     def seconds(self, least: float = 0.5, most: float = 3.0) -> float:
         return self.chance.uniform(least, most)
