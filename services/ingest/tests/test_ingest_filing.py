@@ -1,91 +1,28 @@
-"""What becomes of a message and which thread it belongs to, without a database."""
+"""Which thread a message belongs to, and what else becomes of it, without a database."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from deskstream.contracts import thread_token
-from deskstream.contracts.ids import ConversationId, ReplyId, ThreadId, object_id
-from deskstream.contracts.inbound import (
-    Automatic,
-    AutomaticKind,
-    DeliveryReported,
-    DeliveryState,
-    Identity,
-    InboundMessage,
-    ThreadHints,
-)
+from deskstream.contracts.ids import object_id
+from deskstream.contracts.inbound import ThreadHints
 from deskstream.contracts.thread_token import Purpose
-from deskstream.ingest.domain import (
-    Arrived,
-    Breach,
-    Broken,
-    Doubled,
-    Incoming,
-    Known,
-    Original,
-    Repeated,
-    Reported,
-    file_batch,
-    message_key,
-    thread_key,
-    wanted,
+from deskstream.ingest.domain import Arrived, Breach, Broken, Incoming, Known, Reported, message_key, thread_key, wanted
+from services.ingest.tests.filings import (
+    BOUNCE,
+    OOO,
+    OTHER,
+    OURS,
+    THREAD,
+    filed,
+    in_channel_thread,
+    knows,
+    knows_sent,
+    knows_thread,
+    message,
+    report,
+    token,
 )
-
-SECRET = "a secret of the desk, long enough"
-AT = datetime(2026, 5, 4, 9, tzinfo=UTC)
-OURS = ConversationId(UUID(int=99))
-OTHER = ConversationId(UUID(int=98))
-THREAD = ThreadId(UUID(int=77))
-OOO = Automatic(kind=AutomaticKind.AUTO_REPLY, reason="Auto-Submitted: auto-replied")
-BOUNCE = Automatic(kind=AutomaticKind.BOUNCE, reason="null return path")
-
-
-def token(purpose=Purpose.REPLY, conversation=OURS, secret=SECRET):
-    return thread_token.sign(conversation, secret, purpose)
-
-
-def message(name="1", *, says=b"hello", publish=0, channel="email", automatic=None, hints=None, **thread):
-    content = InboundMessage(
-        at=AT,
-        external_id=name,
-        sender=Identity(email="ada@example.org"),
-        automatic=automatic,
-        thread=hints or ThreadHints(**thread),
-    )
-    id_ = uuid5(OURS, f"{channel} {name} {says!r} {publish}")
-    return Incoming(id_, f"inbound.{channel}.support", channel, "support", b"", content, fingerprint=says)
-
-
-def in_channel_thread(name="1", thread="t", **rest):
-    return message(name, hints=ThreadHints(external_id=thread, **rest))
-
-
-def report(external_id=None):
-    content = DeliveryReported(
-        at=AT, conversation_id=OURS, reply_id=ReplyId(OURS), state=DeliveryState.SENT, external_id=external_id
-    )
-    return Incoming(UUID(int=50), "inbound.email.support", "email", "support", b"", content)
-
-
-def filed(*batch, known=None):
-    return file_batch(batch, known or Known(), secret=SECRET)
-
-
-def knows(*names, channel="email", says=b"hello"):
-    return Known(originals={message_key(channel, name): Original(UUID(int=1), THREAD, says) for name in names})
-
-
-def knows_thread(name):
-    return Known(links={thread_key("email", name): THREAD})
-
-
-def knows_sent(name):
-    return Known(links={message_key("email", name): THREAD})
 
 
 @pytest.mark.parametrize(
@@ -168,54 +105,6 @@ def test_a_token_may_say_whether_it_is_solved(tokens, automatic, solved):
     assert found.solved is solved
 
 
-def test_a_message_the_archive_has_is_repeated():
-    incoming = message()
-    assert filed(incoming, known=Known(archived={incoming.id})) == [Repeated(incoming.id)]
-
-
-def test_one_stored_message_delivered_twice_in_a_batch_is_repeated():
-    incoming = message()
-    first, second = filed(incoming, incoming)
-    assert isinstance(first, Arrived)
-    assert second == Repeated(incoming.id)
-
-
-@pytest.mark.parametrize(
-    "batch",
-    [
-        pytest.param([message(publish=1)], id="of an earlier batch"),
-        pytest.param([message("0"), message(publish=1), message(publish=2)], id="and again"),
-    ],
-)
-def test_the_same_message_published_again_is_a_double_of_the_first(batch):
-    *_, found = filed(*batch, known=knows("1"))
-    assert found == Doubled(
-        batch[-1].id, "email", "support", external_id="1", original_id=UUID(int=1), thread_id=THREAD
-    )
-
-
-def test_a_double_within_a_batch_names_the_first():
-    first, second = filed(message(), message(publish=2))
-    assert isinstance(first, Arrived)
-    assert isinstance(second, Doubled)
-    assert (second.original_id, second.thread_id) == (message().id, first.thread_id)
-
-
-def test_the_same_id_on_another_channel_is_another_message():
-    assert all(isinstance(found, Arrived) for found in filed(message(), message(channel="slack")))
-
-
-def test_an_id_used_before_for_another_message_is_refused():
-    [found] = filed(message(says=b"other"), known=knows("1"))
-    assert isinstance(found, Broken)
-    assert found.breach == Breach("external_id", "used before for another message", "1")
-
-
-def test_a_refused_message_does_not_take_the_id():
-    found = filed(message(says=b"a"), message(says=b"b"), message(says=b"a", publish=2))
-    assert [type(one) for one in found] == [Arrived, Broken, Doubled]
-
-
 def test_a_reply_finds_the_thread_of_a_message_of_its_own_batch():
     first, _, third = filed(message("1"), message("2", references=("1",)), message("3", references=("2",)))
     assert isinstance(first, Arrived)
@@ -283,29 +172,3 @@ def test_everything_that_filing_may_ask_for_is_looked_up():
     assert asked.archive_ids == [one.id for one in batch]
     assert {message_key("email", name) for name in ("1", "0", "<sent>")} == set(asked.message_keys)
     assert {message_key("email", "0"), message_key("email", "<sent>"), thread_key("email", "t")} == set(asked.link_keys)
-
-
-NAMES = st.sampled_from(["a", "b", "c", "d"])
-PUBLISHES = st.builds(
-    lambda name, says, answers, channel: message(name, says=says, channel=channel, references=answers),
-    NAMES,
-    st.sampled_from([b"hello", b"other"]),
-    st.lists(NAMES, max_size=2).map(tuple),
-    st.sampled_from(["email", "slack"]),
-)
-
-
-@given(publishes=st.lists(PUBLISHES, min_size=1, max_size=8), data=st.data())
-def test_any_order_and_any_repeats_apply_the_same_external_ids(publishes, data):
-    redelivered = data.draw(st.lists(st.sampled_from(publishes)))
-    published_again = [
-        replace(one, id=uuid5(one.id, "again")) for one in data.draw(st.lists(st.sampled_from(publishes)))
-    ]
-    disorder = data.draw(st.permutations([*publishes, *redelivered, *published_again]))
-    assert applied(filed(*disorder)) == applied(filed(*publishes))
-
-
-def applied(found):
-    names = [(one.channel, one.message.external_id) for one in found if isinstance(one, Arrived)]
-    assert len(names) == len(set(names))
-    return set(names)

@@ -1,63 +1,16 @@
 """The archive and the threads on a real PostgreSQL, a batch at a time."""
 
-import asyncio
 import base64
 import json
-from datetime import UTC, datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid4
 
-import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from deskstream import blobs
-from deskstream.contracts import thread_token
-from deskstream.contracts.ids import ConversationId
-from deskstream.contracts.ingest import (
-    ChannelCounts,
-    DeliveryNoted,
-    MessageDuplicate,
-    MessageReceived,
-    MessageRejected,
-)
-from deskstream.ingest import handlers, store
+from deskstream.contracts.ingest import DeliveryNoted, MessageDuplicate, MessageReceived, MessageRejected
+from deskstream.ingest import store
 from deskstream.ingest.domain import Thread
-from deskstream.messaging import Heard, Raw
-from deskstream.testkit.eventually import eventually
-
-NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
-STREAM = UUID(int=7)
-SECRET = "a secret of the desk, long enough"
-OURS = ConversationId(UUID(int=99))
-TOKEN = thread_token.sign(OURS, SECRET)
-
-
-def raw(body, *, position=None, subject="inbound.email.support", at=NOW):
-    id_ = uuid4() if position is None else uuid5(STREAM, str(position))
-    return Heard(
-        id=id_, data=Raw(subject, body), at=at, actor=None, lane="inbound", key="", sequence=0, correlation=id_
-    )
-
-
-def mail(external_id="1", *, sender="ada@example.org", channel="email", position=None, **fields):
-    body = {"external_id": external_id, "sender": {"email": sender}, "text": "Hello", **fields}
-    return raw(json.dumps(body).encode(), position=position, subject=f"inbound.{channel}.support")
-
-
-def report(position=None, **fields):
-    body = {"type": "delivery", "conversation_id": str(OURS), "reply_id": str(OURS), "state": "sent", **fields}
-    return raw(json.dumps(body).encode(), position=position)
-
-
-async def somebody_waits(pool):
-    return await pool.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-
-
-async def archive(pool):
-    return await pool.fetch("SELECT * FROM archive ORDER BY position")
+from services.ingest.tests.mails import OURS, TOKEN, archive, mail, raw, report
 
 
 async def test_what_arrives_is_archived_as_it_came_and_in_order(hear, pool):
@@ -196,114 +149,7 @@ async def test_files_of_a_refused_message_are_no_blobs(hear, pool):
     assert await pool.fetchval("SELECT count(*) FROM blobs.blobs") == 0
 
 
-async def test_counts_add_up_per_channel(hear, pool):
-    await hear(mail("1"), mail("1"), mail("2"), mail("1", text="other"), report(), mail("1", channel="slack"))
-    await hear(raw(b""), raw(b"", subject="inbound.x"), mail("1"))
-    counts = (await store.counts(pool)).channels
-    assert counts == {
-        "": ChannelCounts(received=1, rejected=1),
-        "email": ChannelCounts(received=7, applied=3, duplicate=2, rejected=2),
-        "slack": ChannelCounts(received=1, applied=1),
-    }
-    assert sum(one.received for one in counts.values()) == len(await archive(pool))
-
-
-WAITS = """
-INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, next_at, since)
-VALUES ('inbound.email', 'k', 0, gen_random_uuid(), 'inbound.email.support', 'raw', '', $1, now(), now())
-"""
-DROPPED = """
-INSERT INTO dropped (lane, key, seq, message_id, body, author, reason, at)
-VALUES ('inbound.sms', 'k', 0, gen_random_uuid(), '', 'anna', 'unreadable', now())
-"""
-
-
-async def test_p7_what_waits_is_dead_or_was_dropped_was_received_too(hear, pool):
-    await hear(mail("1"), mail("1"))
-    for state in ("dead", "failed", "trying"):
-        await pool.execute(WAITS, state)
-    await pool.execute(DROPPED)
-    assert (await store.counts(pool)).channels == {
-        "email": ChannelCounts(received=5, applied=1, duplicate=1, dead=1, waiting=2),
-        "sms": ChannelCounts(received=1, dropped=1),
-    }
-
-
-async def test_o5_monitoring_sees_the_channels_and_not_a_series_for_each_that_a_stranger_names(hear, pool):
-    await hear(mail("1"), mail("2"), mail("1"), *(mail("1", channel=f"made{n}") for n in range(60)))
-    seen = {(one.labels["channel"], one.labels["fate"]): one.value for one in await handlers.figures(pool)}
-    assert (seen["email", "applied"], seen["email", "duplicate"]) == (2, 1)
-    assert seen["other", "applied"] == 11
-    assert len({channel for channel, _ in seen}) == 51
-
-
-async def test_nothing_was_counted_yet(pool):
-    assert (await store.counts(pool)).channels == {}
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        pytest.param(mail("1", position=1), mail("1", position=1), [], id="the same stored message"),
-        pytest.param(mail("1"), mail("1"), [MessageDuplicate], id="the same message, published twice"),
-        pytest.param(
-            mail("1", thread={"external_id": "t"}),
-            mail("2", thread={"external_id": "t"}),
-            [MessageReceived],
-            id="the same thread of a channel",
-        ),
-    ],
-)
-async def test_the_slower_of_two_ingests_fails_and_finds_the_others_work_when_it_tries_again(
-    pool, handle, hear, first, second, expected
-):
-    async with pool.acquire() as tx, tx.transaction():
-        await handle(tx, [first])
-        slower = asyncio.create_task(hear(second))
-        await eventually(lambda: somebody_waits(pool))
-    with pytest.raises(asyncpg.UniqueViolationError):
-        await slower
-    said = await hear(second)
-    assert await pool.fetchval("SELECT count(*) FROM threads") == 1
-    assert [type(one) for one in said] == expected
-
-
-async def test_two_ingests_open_the_thread_that_an_agent_began_once(pool, handle, hear):
-    async with pool.acquire() as tx, tx.transaction():
-        await handle(tx, [mail("1", thread={"tokens": [TOKEN]})])
-        slower = asyncio.create_task(hear(mail("2", sender="eve@example.org", thread={"tokens": [TOKEN]})))
-        await eventually(lambda: somebody_waits(pool))
-    await slower
-    assert await pool.fetchval("SELECT count(*) FROM threads") == 1
-    assert await pool.fetchval("SELECT count(*) FROM participants") == 2
-
-
 async def test_a_thread_that_nobody_knows_is_unopened(pool):
     key = str(uuid4())
     loaded = await store.load(pool, [key, key])
     assert loaded == {key: Thread.unopened(key)}
-
-
-PUBLISHES = st.tuples(st.sampled_from("abc"), st.sampled_from(["hello", "other"]), st.sampled_from(["", "a", "b"]))
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-async def test_any_order_any_repeats_and_any_batches_apply_the_same_external_ids(hear, pool, data):
-    publishes = data.draw(st.lists(PUBLISHES, min_size=1, max_size=6))
-    repeats = data.draw(st.lists(st.sampled_from(range(len(publishes))), max_size=6))
-    order = data.draw(st.permutations([*range(len(publishes)), *repeats]))
-    await pool.execute("TRUNCATE archive, links, threads, participants, counts")
-    said = []
-    while order:
-        size = data.draw(st.integers(1, len(order)))
-        said += await hear(*(_published(publishes, number) for number in order[:size]))
-        order = order[size:]
-    applied = [one.message.external_id for one in said if isinstance(one, MessageReceived)]
-    assert sorted(applied) == sorted({name for name, _, _ in publishes})
-    assert len(said) == len(publishes)
-
-
-def _published(publishes, number):
-    name, text, answers = publishes[number]
-    return mail(name, text=text, position=number, thread={"references": [answers]} if answers else {})
