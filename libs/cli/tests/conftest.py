@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deskstream.cli.main import app
+from libs.cli.tests.tails import streams
 
 
 @dataclass
@@ -58,3 +59,9 @@ def deskstream(tmp_path, monkeypatch, database, nats_url):
     # As the operator, where the broker is ours.
     told |= {name: os.environ[name] for name in ("DESKSTREAM_CREDENTIALS",) if name in os.environ}
     return Deskstream(told)
+
+
+@pytest.fixture
+async def broker(nats_url):
+    async with streams(nats_url) as client:
+        yield client
