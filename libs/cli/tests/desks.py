@@ -1,0 +1,66 @@
+"""The real command in folders of their own, where whole desks run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+from deskstream.cli.folder import FOLDER
+from deskstream.runtime.embedded.home import home_folder_of_root
+from deskstream.runtime.embedded.servers import EmbeddedServers
+
+MAIL = b"From: Ada <ada@acme.example>\r\nMessage-ID: <%d@acme.example>\r\nSubject: Hello %d\r\n\r\nIt is broken.\r\n"
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("DESKSTREAM_")}
+COMMAND = [sys.executable, "-m", "deskstream.cli"]
+
+
+def deskstream(folder, *arguments, **more):
+    """The real command, run to its end."""
+    environment = CLEAN | more.pop("env", {})
+    command = [*COMMAND, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=110, check=False, **more)
+
+
+@contextmanager
+def up(folder, *options):
+    """`up` in the foreground; its first line of JSON, and its process."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "up", "--json", *options], cwd=folder, env=CLEAN, stdout=subprocess.PIPE, stderr=log
+        )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline()), process
+    finally:
+        process.kill()
+        process.communicate()
+        EmbeddedServers(folder / FOLDER).stop()
+
+
+def mails(folder, count):
+    paths = [folder / f"{number}.eml" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(MAIL % (number, number))
+    return [str(path) for path in paths]
+
+
+def wait_for(condition, within=20.0):
+    deadline = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def conversations(folder):
+    return json.loads(deskstream(folder, "conversations", "--json").stdout)["conversations"]
+
+
+@contextmanager
+def cleaned(folder):
+    """Root's servers keep their data elsewhere."""
+    yield folder
+    shutil.rmtree(home_folder_of_root(folder / FOLDER), ignore_errors=True)
