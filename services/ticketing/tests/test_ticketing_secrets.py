@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deskstream.contracts import Event, Refused
+from deskstream.contracts import Event, Refused, confidential
 from deskstream.contracts import issues as asked
 from deskstream.contracts import ticket_commands as of_tickets
 from deskstream.contracts.issues import LANE, IssueEvent
@@ -51,7 +51,26 @@ def test_w12_only_the_lane_of_issues_carries_words_of_a_confidential_one():
     a_long_life(desk)
     telling = {event.lane() for event in desk.said if tell_tale(event)}
     assert telling == {LANE}
-    assert {event.lane() for event in desk.said} == {LANE, "events.ticketing", "events.links", "events.way_back"}
+    others = {"events.ticketing", "events.links", "events.way_back", confidential.LANE}
+    assert {event.lane() for event in desk.said} == {LANE, *others}
+
+
+def test_w12_whoever_writes_to_customers_hears_the_names_and_no_word():
+    desk = Desk()
+    issue = desk.file(title="Zephyr overflow")
+    desk.ask(issue, asked.PublishIssue, link=LINK, reveals="no")
+    desk.ask(issue, asked.MarkSecurity, security="unsure", reason="it may be")
+    desk.ask(issue, asked.MarkSecurity, security="yes", reason="it is")
+    desk.ask(issue, asked.ChangeIssue, title="Zephyr overflow, exploitable")
+    desk.ask(issue, asked.MarkSecurity, security="no", reason="it is not")
+    told = [event for event in desk.said if isinstance(event, confidential.ConfidentialityChanged)]
+    assert [(event.number, event.confidential, event.links) for event in told] == [
+        (31, True, (confidential.link_name(LINK),)),
+        (31, False, ()),
+    ]
+    assert not [event for event in told if tell_tale(event)]
+    assert names(desk.ask(desk.file(security="yes"), asked.AddIssueTask, title="x")) == ["issue_task_changed"]
+    assert desk.said[-2].confidential
 
 
 def test_w12_what_becomes_confidential_takes_its_link_back_from_its_tickets():

@@ -11,8 +11,10 @@ PROBES = "probes"
 
 
 _OWNERS = {
+    "confidential": "ticketing",
     "delivery": "ingest",
     "follow_up": "conversation",
+    "parts": "ticketing",
     "ticket_talk": "conversation",
     "issues": "ticketing",
     "links": "ticketing",

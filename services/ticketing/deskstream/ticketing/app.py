@@ -4,7 +4,7 @@ from datetime import timedelta
 from importlib.resources import files
 
 from deskstream.calendars.forms import calendar_of
-from deskstream.contracts import issues, links, ticket_talk, ticketing, way_back
+from deskstream.contracts import confidential, issues, links, parts, ticket_talk, ticketing, way_back
 from deskstream.messaging import Declaration, Service
 from deskstream.ticketing import handlers
 from deskstream.ticketing.config import Settings
@@ -34,5 +34,5 @@ SERVICE = Declaration(
     build=build,
     migrations=files("deskstream.ticketing") / "migrations",
     hears=(ticket_talk.LANE, links.LANE),
-    says=(ticketing.LANE, issues.LANE, links.LANE, way_back.LANE),
+    says=(ticketing.LANE, issues.LANE, links.LANE, parts.LANE, way_back.LANE, confidential.LANE),
 )

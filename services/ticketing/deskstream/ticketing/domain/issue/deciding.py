@@ -73,7 +73,8 @@ def decide(state: IssueState, message: Message, now: datetime) -> list[Event]:
     """What is said about a message, also to others. Raises `Refused` when the rules say no, to commands only."""
     if isinstance(message, Wish):
         events = _answer(state, message, now)
-        return [*events, *_tell(state, events, now)]
+        after = reduce(evolve, events, state)
+        return [*events, *_tell(state, after, now), *publishing.confidentiality(state, after, now)]
     if isinstance(state, Unfiled):
         return []
     match message:
@@ -139,9 +140,8 @@ def _publish(
             assert_never(asked)
 
 
-def _tell(state: IssueState, events: list[Event], now: datetime) -> list[Event]:
+def _tell(state: IssueState, after: IssueState, now: datetime) -> list[Event]:
     """Tickets hear what they may know of it; who waits without one hears that it is over."""
-    after = reduce(evolve, events, state)
     if isinstance(state, Unfiled) or isinstance(after, Unfiled):
         return []
     if shown(after.facts) == shown(state.facts) and after.original == state.original:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import IssueFacts
+from deskstream.contracts.confidential import ConfidentialityChanged, link_name
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.issues import (
     AnswerApproved,
@@ -19,7 +20,7 @@ from deskstream.contracts.issues import (
 from deskstream.contracts.links import AnswerOrdered
 from deskstream.ticketing.domain.issue import stages
 from deskstream.ticketing.domain.issue.changing import said
-from deskstream.ticketing.domain.issue.state import Issue
+from deskstream.ticketing.domain.issue.state import Issue, IssueState, Unfiled
 from deskstream.ticketing.domain.issue.working import insist_on_somebody_of_the_part
 from deskstream.ticketing.domain.wishes import Wish
 from deskstream.ticketing.domain.wording import answer
@@ -72,6 +73,26 @@ def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Even
         for ticket in tickets
     ]
     return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, tickets=tickets), *orders]
+
+
+def confidentiality(before: IssueState, after: IssueState, now: datetime) -> list[Event]:
+    """Whoever writes to customers hears which names must not reach them; of links something to know them by."""
+    if isinstance(after, Unfiled) or (_secret(before), _withheld(before)) == (_secret(after), _withheld(after)):
+        return []
+    links = tuple(link_name(link) for link in _withheld(after)) if _secret(after) else ()
+    return [
+        ConfidentialityChanged(
+            issue_id=after.id, at=now, number=after.facts.number, confidential=_secret(after), links=links
+        )
+    ]
+
+
+def _secret(state: IssueState) -> bool:
+    return isinstance(state, Issue) and state.facts.security != "no"
+
+
+def _withheld(state: IssueState) -> tuple[str, ...]:
+    return state.withheld if isinstance(state, Issue) else ()
 
 
 def _marked(security: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What may become of a part: which parent each kind may have, and when one may be deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -9,6 +9,7 @@ from deskstream.contracts.chain_facts import PartFacts, PartKind, Tombstone, Wei
 from deskstream.contracts.ids import PartId
 from deskstream.contracts.issues import DeletePart, MovePart, RestorePart, SavePart
 from deskstream.contracts.links import DefaultPassed, PartTicketJoined, PartTicketLeft
+from deskstream.contracts.parts import PartStaffed
 from deskstream.contracts.ticketing import PartDeleted, PartEvent, PartMoved, PartRestored, PartSaved, PartWeighed
 from deskstream.ticketing.domain.part.state import Part, PartState, Unmade
 from deskstream.ticketing.domain.wishes import Wish
@@ -24,11 +25,31 @@ PARENTS: Final[Mapping[PartKind, frozenset[PartKind]]] = {
 Asked: TypeAlias = SavePart | MovePart | DeletePart | RestorePart
 Message: TypeAlias = Wish[Asked] | PartTicketJoined | PartTicketLeft | DefaultPassed
 
+_STAFFING: Final = (
+    "name", "parent", "owners", "first_expert", "second_expert", "maturity", "deleted"
+)  # fmt: skip
+"""What those who give work to people have to know of a part."""
+
 _PLAIN: Final = ("name", "owners", "workers", "first_expert", "second_expert", "maturity", "default")
 
 
 def decide(state: PartState, message: Message, now: datetime) -> list[Event]:
     """What is said about a message. Raises `Refused` when the rules say no."""
+    said = _decide(state, message, now)
+    return [*said, *_staffed(state, said, now)]
+
+
+def _staffed(state: PartState, said: Sequence[Event], now: datetime) -> Iterator[PartStaffed]:
+    """W14: whoever gives work to people hears of these, and of nothing else that happens to a part."""
+    before = None if isinstance(state, Unmade) else state.facts
+    for event in said:
+        if isinstance(event, PartEvent) and any(
+            before is None or getattr(before, name) != getattr(event.after, name) for name in _STAFFING
+        ):
+            yield PartStaffed(part_id=event.part_id, at=now, after=event.after)
+
+
+def _decide(state: PartState, message: Message, now: datetime) -> list[Event]:
     if isinstance(message, Wish):
         return _answer(state, message, now)
     if isinstance(state, Unmade):
