@@ -20,7 +20,7 @@ ARROWS = {
     "crm": {"ingest"},
     "conversation": {"crm", "routing", "ingest", "conversation", "ticketing"},
     "ticketing": {"conversation", "ticketing"},
-    "routing": {"conversation"},
+    "routing": {"conversation", "ticketing"},
     "sla": {"conversation"},
     "gateway": {"conversation", "routing", "sla", "ticketing"},
 }

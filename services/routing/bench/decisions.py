@@ -13,7 +13,7 @@ from deskstream.contracts.facts import ConversationFacts, Priority, ReceivedMess
 from deskstream.contracts.ids import AgentId, ConversationId, MessageId, TeamId, ThreadId
 from deskstream.contracts.inbound import Identity
 from deskstream.contracts.routing import Availability, RuleFacts
-from deskstream.routing.domain import Agent, Floor, Policy, Seen, Told, decide, evolve
+from deskstream.routing.domain import Agent, Floor, Policy, Seen, Team, Told, decide, evolve
 from deskstream.routing.matching import CompiledRules
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
@@ -66,7 +66,7 @@ def try_rules(compiled: CompiledRules, cases: Sequence[ConversationOpened]) -> N
 def route(staff: int, compiled: CompiledRules, cases: Sequence[ConversationOpened], capacity: int = 10_000) -> None:
     agents = {agent.id: agent for agent in (someone(number, capacity) for number in range(staff))}
     for start in range(0, len(cases), 40):
-        floor = Floor(POLICY, agents, {SUPPORT: "chaos"})
+        floor = Floor(POLICY, agents, {SUPPORT: Team()})
         for case in cases[start : start + 40]:
             floor = evolve(floor, case)
             for event in decide(floor, Told(case, compiled), NOW):

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from deskstream.contracts import Answered, Command, Event
+from deskstream.contracts.chain_facts import PartFacts
 from deskstream.contracts.conversation import (
     AgentReplied,
     ConversationArchived,
@@ -36,6 +37,7 @@ from deskstream.contracts.facts import (
 )
 from deskstream.contracts.ids import TeamId
 from deskstream.contracts.inbound import Identity
+from deskstream.contracts.parts import PartStaffed
 from deskstream.contracts.routing import OwnerChosen, RuleFacts, SaveAgent
 from deskstream.messaging.batch import Batch
 from deskstream.messaging.failpoints import FailPoints
@@ -43,7 +45,20 @@ from deskstream.messaging.item import Item, Source
 from deskstream.messaging.wiring import Wiring
 from deskstream.routing.app import SERVICE, build
 from deskstream.routing.config import Settings
-from deskstream.routing.domain import NOTHING, Asked, Floor, Policy, Told, Woken, concerns, decide, due, evolve
+from deskstream.routing.domain import (
+    NOTHING,
+    Asked,
+    Floor,
+    Policy,
+    Restaffed,
+    Team,
+    Told,
+    Woken,
+    concerns,
+    decide,
+    due,
+    evolve,
+)
 from deskstream.routing.matching import CompiledRules
 
 IDS = UUID("0c9a8c0e-2a3b-4f9e-9a53-3f5f2f6d7a11")
@@ -136,7 +151,9 @@ class Conversations:
 
     def priority_changed(self, name, priority):
         before = self.facts[name]
-        return self._moved(PriorityChanged, name, before.stage, priority=priority, said={"before": before.priority})
+        return self._moved(
+            PriorityChanged, name, before.stage, priority=Priority(priority), said={"before": before.priority}
+        )
 
     def _moved(self, kind, name, stage, *, said=None, **facts):
         before = self.facts[name]
@@ -155,10 +172,12 @@ class Desk:
 
     says: Conversations = field(default_factory=Conversations)
     floor: Floor = field(
-        default_factory=lambda: Floor(POLICY, teams={TeamId("support"): "chaos", TeamId("billing"): "chaos"})
+        default_factory=lambda: Floor(POLICY, teams={TeamId("support"): Team(), TeamId("billing"): Team()})
     )
     rules: CompiledRules = field(default_factory=lambda: CompiledRules(0, ()))
     log: list[OwnerChosen] = field(default_factory=list)
+    parts: dict[int, PartStaffed] = field(default_factory=dict)
+    """What was last told of each part."""
 
     def with_rules(self, *rules):
         self.rules = CompiledRules(self.rules.version + 1, [RuleFacts(**rule) for rule in rules])
@@ -171,6 +190,14 @@ class Desk:
         self.floor = evolve(self.floor, said)
         message = Told(said, self.rules) if concerns(said) else NOTHING
         return self._take(decide(self.floor, message, self.says.now))
+
+    def part(self, number, **facts):
+        """A part is made, or is staffed anew."""
+        part = {"id": id_of(f"PART-{number}"), "number": number, "version": 1, "name": f"part {number}"}
+        after = PartFacts(**part | {"kind": "feature"} | facts)
+        self.parts[number] = PartStaffed(part_id=after.id, at=self.says.now, after=after)
+        self.floor = evolve(self.floor, self.parts[number])
+        return self._take(decide(self.floor, Restaffed(), self.says.now))
 
     def ask(self, command, actor=None, carried=0):
         return self._take(decide(self.floor, Asked(command, actor, carried), self.says.now))

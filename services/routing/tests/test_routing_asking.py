@@ -46,6 +46,6 @@ async def test_lists(replicas, says):
     assert [(agent["id"], agent["load"], agent["capacity"]) for agent in listed["agents"]] == [
         ("anna", 1, 1), ("bruno", 0, 0),
     ]  # fmt: skip
-    assert listed["teams"] == [{"team": "support", "structure": "chaos", "waiting": 1}]
+    assert listed["teams"] == [{"team": "support", "structure": "chaos", "planned_owners": False, "waiting": 1}]
     rules = await asking.list_rules(replicas.pool, ListRules(skip=1, limit=2))
     assert ([rule["name"] for rule in rules["rules"]], rules["count"]) == (["rule 3", "rule 2"], 5)

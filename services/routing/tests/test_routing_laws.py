@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from deskstream.contracts import Refused
 from deskstream.contracts.facts import Stage
-from deskstream.contracts.routing import Cause, Claim, HandOver, NextUp
+from deskstream.contracts.routing import Cause, Claim, HandOver, NextUp, SaveTeam
 from deskstream.routing.domain import order
 from deskstream.routing.domain.hearing import evolve
+from deskstream.routing.domain.team import crew, preferred
 
 AGENTS = st.sampled_from(["anna", "bruno", "carla", "dora"])
 TEAMS = st.sampled_from(["support", "billing"])
@@ -22,10 +23,21 @@ STEPS = st.one_of(
     st.tuples(st.just("reviewed"), CASES, st.sampled_from(["valid", "spam"])),
     st.tuples(st.just("priority_changed"), CASES, st.sampled_from(["low", "high", "urgent"])),
     st.tuples(st.just("agent"), AGENTS, TEAMS, st.integers(0, 3), st.sampled_from(["available", "busy", "away"])),
+    st.tuples(
+        st.just("part"),
+        st.sampled_from(["1", "2"]),
+        st.lists(AGENTS, max_size=2, unique=True),
+        st.none() | AGENTS,
+        st.sampled_from(["planned", "supported"]),
+    ),
+    st.tuples(st.just("team"), TEAMS, st.sampled_from(["chaos", "product_centric", "part_owners"]), st.booleans()),
     st.tuples(st.just("claim"), CASES, AGENTS),
     st.tuples(st.just("hand_over"), CASES, AGENTS),
     st.tuples(st.just("next_up"), AGENTS),
 )
+
+
+ABOUT = [{"name": f"about {number}", "words": (str(number),), "part": f"PART-{number}"} for number in (1, 2)]
 
 
 @pytest.fixture
@@ -43,8 +55,12 @@ def play(new_desk, id_named):
             case "agent":
                 team, capacity, availability = rest
                 desk.agent(name, team=team, capacity=capacity, availability=availability)
+            case "part":
+                desk.part(int(name), owners=rest[0], first_expert=rest[1], maturity=rest[2])
+            case "team":
+                desk.ask(SaveTeam(team=name, structure=rest[0], planned_owners=rest[1]))
             case "opened" if not known:
-                desk.opens(name, account=rest[0], stage=rest[1])
+                desk.opens(name, account=rest[0], stage=rest[1], text=f"about {int(name[5:]) % 3}")
             case "claim" if known:
                 ask(desk, Claim(conversation_id=id_named(name), agent=rest[0]))
             case "hand_over" if known:
@@ -61,7 +77,7 @@ def play(new_desk, id_named):
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_the_laws_of_the_floor(play, steps):
     new_desk, step = play
-    desk = new_desk()
+    desk = new_desk().with_rules(*ABOUT)
     for one in steps:
         before, told = desk.floor, len(desk.log)
         step(desk, *one)
@@ -85,8 +101,10 @@ def queues_hold_what_waits(floor):
 
 
 def nobody_free_while_somebody_waits(floor):
-    free = {agent.team for agent in floor.agents.values() if agent.takes(1)}
-    assert not free & {one.team for one in floor.waiting.values()}
+    for one in floor.waiting.values():
+        first = [who.agent for who in preferred(floor, one.team, one.part)]
+        able = [*crew(floor, one.team), *(floor.agents[who] for who in first if who in floor.agents)]
+        assert not [agent.id for agent in able if agent.takes(1)]
 
 
 def assignments_keep_to_capacity_and_order(desk, before, said):

@@ -4,6 +4,7 @@ import pytest
 
 from deskstream.contracts.facts import Kind, Priority, Stage
 from deskstream.contracts.routing import Cause, Claim, HandOver, NextUp, SaveAgent, SaveTeam
+from deskstream.routing.domain import Team
 
 
 @pytest.fixture
@@ -246,7 +247,7 @@ def test_an_agent_keeps_what_a_command_does_not_name(desk):
 def test_a_team_is_made_before_its_agents(desk):
     desk.ask(SaveTeam(team="night"))
     desk.agent("anna", team="night")
-    assert desk.floor.teams["night"] == "chaos"
+    assert desk.floor.teams["night"] == Team()
 
 
 def test_r6_more_than_a_batch_knows_is_assigned_by_waking_again(desk):
@@ -260,5 +261,6 @@ def test_r6_more_than_a_batch_knows_is_assigned_by_waking_again(desk):
 def first_of_queue(floor, count):
     known = dict(list(floor.waiting.items())[:count])
     return type(floor)(
-        floor.policy, floor.agents, floor.teams, known, known, overflowing=frozenset({"support"}), at=floor.at
-    )
+        floor.policy, floor.agents, floor.teams, floor.product, known, known,
+        overflowing=frozenset({"support"}), at=floor.at,
+    )  # fmt: skip

@@ -5,13 +5,14 @@ import nats
 import pytest
 from pydantic_settings import BaseSettings
 
-from deskstream.contracts import conversation
+from deskstream.contracts import conversation, parts
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE, Stamp, encode, event_type
 from deskstream.contracts.routing import Explain, ListAgents, NextUp, SaveAgent, SaveRule
 from deskstream.messaging import Declaration, Service
 from deskstream.routing.app import SERVICE
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
+from deskstream.testkit.sample.services import MIGRATIONS
 
 SPEAKER = Declaration(
     name="conversation",
@@ -19,6 +20,16 @@ SPEAKER = Declaration(
     build=lambda settings: Service(()),
     migrations=files("deskstream.routing") / "migrations",
     says=(conversation.LANE,),
+)
+
+
+# The writer of what routing hears of parts.
+WORKSHOP = Declaration(
+    name="workshop",
+    settings=BaseSettings,
+    build=lambda settings: Service(()),
+    migrations=MIGRATIONS,
+    says=(parts.LANE,),
 )
 
 
@@ -30,7 +41,7 @@ async def publish(client, said, sequence):
 
 @pytest.mark.slow
 async def test_it_runs(database, nats_url, says):
-    async with desk([SPEAKER, SERVICE], database, nats_url) as services:
+    async with desk([SPEAKER, WORKSHOP, SERVICE], database, nats_url) as services:
         routing = services["routing"]
         assert (await routing.call(SaveAgent(agent="anna", capacity=1))).result["load"] == 0
         assert await refusal(routing, NextUp(agent="anna")) == ("nothing_waits", {"team": "support"})
@@ -57,4 +68,4 @@ async def answered(routing, asked, field, expected):
 
 
 def queue(waiting):
-    return {"team": "support", "structure": "chaos", "waiting": waiting}
+    return {"team": "support", "structure": "chaos", "planned_owners": False, "waiting": waiting}

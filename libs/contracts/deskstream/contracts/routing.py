@@ -17,6 +17,11 @@ Word = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_leng
 Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 
 
+Structure = Literal["chaos", "product_centric", "part_owners"]
+"""How a team finds who takes a conversation (R3, R4): whoever carries least · the experts of its part first ·
+the owners of its part first, and then all who own a part."""
+
+
 class Availability(StrEnum):
     AVAILABLE = "available"
     BUSY = "busy"
@@ -80,6 +85,8 @@ class OwnerChosen(Event, lane=LANE, key="conversation_id"):
     handoff: bool = False
     """True from one person to another; nobody -> person is none."""
     handoffs: int = 0
+    part: int | None = None
+    """The number of the part that it is about, as a rule said."""
     reason: str = ""
     record: DecisionRecord
 
@@ -96,7 +103,9 @@ class AgentSaved(Event, lane=LANE, key="agent_id"):
 
 class TeamSaved(Event, lane=LANE, key="team_id"):
     team_id: TeamId
-    structure: Literal["chaos"] = "chaos"
+    structure: Structure = "chaos"
+    planned_owners: bool = False
+    """Whether owners of planned parts share the team's load (W14)."""
 
 
 class RuleFacts(Contract):
@@ -115,6 +124,8 @@ class RuleFacts(Contract):
     owner: AgentId | None = None
     team: TeamId | None = None
     priority: Priority | None = None
+    part: str | None = None
+    """The part that the conversation is about: `PART-9`."""
 
 
 class RuleSaved(Event, lane=LANE, key="rule_id"):
@@ -129,7 +140,9 @@ class RuleSaved(Event, lane=LANE, key="rule_id"):
 
 class SaveTeam(Command, service="routing"):
     team: TeamId = Field(pattern=r"^[a-z0-9_-]{1,64}$")
-    structure: Literal["chaos"] = "chaos"
+    structure: Structure = "chaos"
+    planned_owners: bool = False
+    """Whether owners of planned parts share the team's load (W14)."""
 
 
 class SaveAgent(Command, service="routing"):
@@ -162,6 +175,8 @@ class SaveRule(Command, service="routing"):
     owner: AgentId | None = None
     team: TeamId | None = None
     priority: Priority | None = None
+    part: str | None = Field(None, pattern=r"^PART-[1-9][0-9]{0,14}$")
+    """The part that the conversation is about (C19): `PART-9`. Its experts or owners take it where the team says so."""
 
 
 class RemoveRule(Command, service="routing"):

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from deskstream.contracts import conversation, routing
+from deskstream.contracts import conversation, parts, routing
 from deskstream.messaging import Declaration, Service
 from deskstream.routing.config import Settings
 from deskstream.routing.domain import Policy
@@ -26,6 +26,6 @@ SERVICE = Declaration(
     settings=Settings,
     build=build,
     migrations=files("deskstream.routing") / "migrations",
-    hears=(conversation.LANE,),
+    hears=(conversation.LANE, parts.LANE),
     says=(routing.LANE,),
 )

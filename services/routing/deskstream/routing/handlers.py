@@ -21,6 +21,7 @@ from deskstream.contracts.conversation import (
     WaitEnded,
 )
 from deskstream.contracts.ids import AgentId, RuleId, object_id
+from deskstream.contracts.parts import PartStaffed
 from deskstream.contracts.routing import (
     AgentSaved,
     Claim,
@@ -40,7 +41,7 @@ from deskstream.contracts.routing import (
 from deskstream.messaging import Absorb, Aggregate, Answer, Heard, On, Query, Tx
 from deskstream.routing import board
 from deskstream.routing.board import Place
-from deskstream.routing.domain import NOTHING, Asked, Floor, Nothing, Policy, Told, concerns, rulebook
+from deskstream.routing.domain import NOTHING, Asked, Floor, Nothing, Policy, Restaffed, Told, concerns, rulebook
 from deskstream.routing.domain.rulebook import RuleAsked
 from deskstream.routing.matching import mistake_in
 from deskstream.routing.rules_at_hand import RulesAtHand
@@ -73,10 +74,14 @@ def floor_of(policy: Policy) -> Aggregate:
 
 
 def hears(floor: Aggregate, at_hand: RulesAtHand) -> list[Absorb | On]:
-    """The floor takes in what a conversation says; then it is decided what follows."""
+    """The floor takes in what a conversation says, and who stands behind a part; then it is decided what follows."""
     taken_in = [Absorb(kind, floor, key=_place_of) for kind in HEARD]
     decided = [On(kind, floor, key=_place, resolve=partial(_with_rules, at_hand)) for kind in HEARD]
-    return [*taken_in, *decided]
+    restaffed: list[Absorb | On] = [
+        Absorb(PartStaffed, floor, key=_desk),
+        On(PartStaffed, floor, key=_place, becomes=lambda heard: Restaffed()),
+    ]
+    return [*taken_in, *decided, *restaffed]
 
 
 def answers(floor: Aggregate) -> list[Answer | Query]:
@@ -132,13 +137,17 @@ def _place_of(said: ConversationEvent) -> str:
     return str(said.conversation_id) if concerns(said) else IDLE
 
 
-def _place(message: Told | Asked | Nothing) -> str:
+def _desk(_: PartStaffed) -> str:
+    return DESK
+
+
+def _place(message: Told | Asked | Restaffed | Nothing) -> str:
     match message:
         case Told():
             return str(message.said.conversation_id)
         case Asked(command=Claim() | HandOver() as command):
             return str(command.conversation_id)
-        case Asked():
+        case Asked() | Restaffed():
             return DESK
         case Nothing():
             return IDLE
@@ -153,7 +162,7 @@ def _owner(_: Place, said: Sequence[Event]) -> dict[str, Any]:
 
 
 def _team(_: Place, said: Sequence[Event]) -> dict[str, Any]:
-    return _first(TeamSaved, said, {"team_id", "structure"})
+    return _first(TeamSaved, said, {"team_id", "structure", "planned_owners"})
 
 
 def _agent(_: Place, said: Sequence[Event]) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from deskstream.routing.domain.floor import (
     Assignment,
     Floor,
     Policy,
+    Team,
     order,
 )
 from deskstream.routing.domain.hearing import TEXT_SEEN, concerns, evolve
-from deskstream.routing.domain.messages import NOTHING, Asked, Nothing, Rules, RulesTried, Seen, Told, Woken
+from deskstream.routing.domain.messages import NOTHING, Asked, Nothing, Restaffed, Rules, RulesTried, Seen, Told, Woken
+from deskstream.routing.domain.product import Part, Product
 
 __all__ = [
     "BY_RANK",
@@ -28,10 +30,14 @@ __all__ = [
     "Floor",
     "Message",
     "Nothing",
+    "Part",
     "Policy",
+    "Product",
+    "Restaffed",
     "Rules",
     "RulesTried",
     "Seen",
+    "Team",
     "Told",
     "Woken",
     "concerns",

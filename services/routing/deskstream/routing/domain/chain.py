@@ -12,7 +12,7 @@ from deskstream.routing.domain.floor import Assignment, Floor
 from deskstream.routing.domain.messages import RulesTried
 from deskstream.routing.domain.priority import priority_of
 from deskstream.routing.domain.record import Pick, Trail, names, obstacle, worded
-from deskstream.routing.domain.team import choose_member, compare, ranked
+from deskstream.routing.domain.team import choose_member, compare, crew, ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,12 @@ class Case:
     facts: ConversationFacts
     assignment: Assignment
     tried: RulesTried
+
+    @property
+    def part(self) -> int | None:
+        """The number of the part that it is about: as a rule says, else as one said before."""
+        named = self.tried.winner.part if self.tried.winner else None
+        return int(named.removeprefix("PART-")) if named else self.assignment.part
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,9 @@ def route(floor: Floor, case: Case, now: datetime) -> OwnerChosen:
     """Chooses the owner, or the queue, with the whole record."""
     priority, why = priority_of(case.facts, case.assignment, case.tried.winner, floor.policy)
     trail = Trail(rules_version=case.tried.version)
-    trail.inputs = _inputs(case)
+    trail.inputs = _inputs(floor, case)
     trail.inputs["priority"] = f"{priority}: {why}"
-    return choose(case.assignment, _pick(floor, case, trail), trail, now, priority=priority)
+    return choose(case.assignment, _pick(floor, case, trail), trail, now, priority=priority, part=case.part)
 
 
 def _pick(floor: Floor, case: Case, trail: Trail) -> Pick:
@@ -125,17 +131,18 @@ def _by_structure(floor: Floor, case: Case, trail: Trail) -> Pick:
     ahead = sum(waiting.team == team for waiting in floor.waiting.values())
     if ahead:
         return _behind(floor, trail, team, ahead)
-    best = choose_member(floor, trail, team, case.assignment.weight)
+    best = choose_member(floor, trail, team, case.assignment.weight, case.part)
     if best is None:
         return _queued(trail, team, f"nobody of {team} is free")
-    trail.decided(Cause.TEAM_STRUCTURE, f"{best.name} carries least of those of {team} who are free")
-    return Pick(Cause.TEAM_STRUCTURE, best.id, team, f"{best.name} carries least of those of {team} who are free.")
+    why = f"{best.agent.name} {best.why}"
+    trail.decided(Cause.TEAM_STRUCTURE, why)
+    return Pick(Cause.TEAM_STRUCTURE, best.agent.id, team, f"{why}.")
 
 
 def _behind(floor: Floor, trail: Trail, team: TeamId, ahead: int) -> Pick:
     more = " or more" if team in floor.overflowing else ""
-    for agent in floor.agents.values():
-        if agent.team == team and agent.takes(1):
+    for agent in crew(floor, team):
+        if agent.takes(1):
             trail.passed_over(agent.id, "is free for those who wait already")
     compare(trail, ranked(floor, team, 1), 1)
     return _queued(trail, team, f"{ahead}{more} wait in the queue of {team} already")
@@ -147,7 +154,7 @@ def _queued(trail: Trail, team: TeamId, why: str) -> Pick:
     return Pick(Cause.TEAM_QUEUE, None, team, f"It waits in the queue of {team}: {why}.")
 
 
-def _inputs(case: Case) -> dict[str, str]:
+def _inputs(floor: Floor, case: Case) -> dict[str, str]:
     facts = case.facts
     inputs = {
         "channel": facts.channel,
@@ -163,4 +170,7 @@ def _inputs(case: Case) -> dict[str, str]:
         inputs["workspace"] = facts.workspace.name
     if facts.language is not None:
         inputs["language"] = facts.language
+    if case.part is not None:
+        part = floor.product.named(case.part)
+        inputs["part"] = part.title if part else f"PART-{case.part}"
     return inputs

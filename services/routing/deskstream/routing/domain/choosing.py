@@ -9,7 +9,13 @@ from deskstream.routing.domain.record import Pick, Trail
 
 
 def choose(
-    case: Assignment, pick: Pick, trail: Trail, now: datetime, *, priority: Priority | None = None
+    case: Assignment,
+    pick: Pick,
+    trail: Trail,
+    now: datetime,
+    *,
+    priority: Priority | None = None,
+    part: int | None = None,
 ) -> OwnerChosen:
     """The one event of an assignment. From one person to another is a handoff; nobody is no person."""
     handoff = case.owner is not None and pick.owner is not None and case.owner != pick.owner
@@ -24,6 +30,7 @@ def choose(
         priority=priority or case.priority,
         handoff=handoff,
         handoffs=case.handoffs + handoff,
+        part=part or case.part,
         reason=pick.reason,
         record=trail.record(),
     )

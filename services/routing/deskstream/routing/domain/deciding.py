@@ -12,12 +12,12 @@ from deskstream.contracts.routing import Claim, HandOver, NextUp, OwnerChosen, S
 from deskstream.routing.domain.chain import Case, route
 from deskstream.routing.domain.floor import OURS_TO_ANSWER, Assignment, Floor
 from deskstream.routing.domain.hearing import evolve, text_of
-from deskstream.routing.domain.messages import Asked, Nothing, Seen, Told, Woken
+from deskstream.routing.domain.messages import Asked, Nothing, Restaffed, Seen, Told, Woken
 from deskstream.routing.domain.queue import drain, unfinished
 from deskstream.routing.domain.staffing import save_agent, save_team
 from deskstream.routing.domain.taking import claim, hand_over, pick_up, take_next
 
-Message: TypeAlias = Told | Asked | Woken | Nothing
+Message: TypeAlias = Told | Asked | Restaffed | Woken | Nothing
 
 
 def decide(floor: Floor, message: Message, now: datetime) -> Sequence[Event]:
@@ -29,7 +29,7 @@ def decide(floor: Floor, message: Message, now: datetime) -> Sequence[Event]:
             return _and_drained(floor, _told(floor, message, now), now)
         case Asked():
             return _and_drained(floor, [_answer(floor, message, now)], now)
-        case Woken():
+        case Restaffed() | Woken():
             return drain(floor, now)
 
 

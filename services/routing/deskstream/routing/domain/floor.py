@@ -6,7 +6,8 @@ from datetime import datetime
 
 from deskstream.contracts.facts import Priority, Stage
 from deskstream.contracts.ids import AgentId, ConversationId, TeamId
-from deskstream.contracts.routing import Availability
+from deskstream.contracts.routing import Availability, Structure
+from deskstream.routing.domain.product import Product
 
 WINDOW = 100
 """How many of each team's waiting conversations a floor knows: the first in order."""
@@ -52,6 +53,18 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    structure: Structure = "chaos"
+    planned_owners: bool = False
+    """Whether owners of planned parts share its load."""
+
+    @property
+    def shares_parts(self) -> bool:
+        """Whether it matters to the team who stands behind parts."""
+        return self.structure != "chaos" or self.planned_owners
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One conversation as routing sees it. `routed` once it was decided upon, be it only to wait in a queue."""
 
@@ -67,6 +80,8 @@ class Assignment:
     owner: AgentId | None = None
     team: TeamId | None = None
     handoffs: int = 0
+    part: int | None = None
+    """The number of the part that it is about."""
     routed: bool = False
     held: str = ""
     """What the customer wrote, kept for the rules until a suspended conversation is reviewed."""
@@ -79,13 +94,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Everything one batch may decide about. Whole where agents and teams are concerned; of the conversations it
-    has those of the batch and the first of each queue."""
+    """Everything one batch may decide about. Whole where agents and teams are concerned, and parts if a team looks at
+    them; of the conversations it has those of the batch and the first of each queue."""
 
     policy: Policy
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
-    teams: Mapping[TeamId, str] = field(default_factory=dict)
-    """Team -> structure."""
+    teams: Mapping[TeamId, Team] = field(default_factory=dict)
+    product: Product = field(default_factory=Product)
     assignments: Mapping[ConversationId, Assignment] = field(default_factory=dict)
     waiting: Mapping[ConversationId, Assignment] = field(default_factory=dict)
     """Those of `assignments` that wait."""

@@ -8,8 +8,10 @@ from deskstream.contracts.conversation import AgentReplied, ConversationEvent, C
 from deskstream.contracts.facts import ConversationFacts, Priority, ReceivedMessage, Stage
 from deskstream.contracts.ids import AgentId, ConversationId
 from deskstream.contracts.message import Event
+from deskstream.contracts.parts import PartStaffed
 from deskstream.contracts.routing import AgentSaved, OwnerChosen, TeamSaved
-from deskstream.routing.domain.floor import Agent, Assignment, Floor
+from deskstream.routing.domain.floor import Agent, Assignment, Floor, Team
+from deskstream.routing.domain.product import staffed
 
 TEXT_SEEN = 8192
 """Characters of title and text that rules look at: a bound on what one message may cost."""
@@ -23,7 +25,10 @@ def evolve(floor: Floor, event: Event) -> Floor:
         case AgentSaved():
             return replace(floor, agents={**floor.agents, event.agent_id: _agent(event)}, at=event.at)
         case TeamSaved():
-            return replace(floor, teams={**floor.teams, event.team_id: event.structure}, at=event.at)
+            team = Team(event.structure, event.planned_owners)
+            return replace(floor, teams={**floor.teams, event.team_id: team}, at=event.at)
+        case PartStaffed():
+            return replace(floor, product=staffed(floor.product, event), at=event.at)
         case ConversationEvent():
             return _told(floor, event) if concerns(event) else floor
         case _:
@@ -92,6 +97,7 @@ def _owned(floor: Floor, chosen: OwnerChosen) -> Floor:
         team=chosen.team,
         priority=chosen.priority,
         handoffs=chosen.handoffs,
+        part=chosen.part,
         routed=True,
         held="",
     )
@@ -108,6 +114,7 @@ def _with(floor: Floor, before: Assignment | None, after: Assignment, at: dateti
         policy=floor.policy,
         agents=agents,
         teams=floor.teams,
+        product=floor.product,
         assignments={**floor.assignments, after.conversation_id: after},
         waiting=_waiting(floor, after),
         overflowing=floor.overflowing,

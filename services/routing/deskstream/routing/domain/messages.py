@@ -62,5 +62,10 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Restaffed:
+    """Other people stand behind a part: somebody may be free now for what waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Woken:
     """A batch left more waiting than it knew, and somebody free."""

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from deskstream.contracts.ids import TeamId
+from deskstream.contracts.ids import AgentId, TeamId
 from deskstream.contracts.routing import Cause, OwnerChosen
 from deskstream.routing.domain.choosing import choose
 from deskstream.routing.domain.floor import WINDOW, Assignment, Floor, order
 from deskstream.routing.domain.hearing import evolve
 from deskstream.routing.domain.record import Pick, Trail
-from deskstream.routing.domain.team import choose_member, free_teams
+from deskstream.routing.domain.team import choose_member, free_teams, preferred
 
 
 def next_up(floor: Floor, team: TeamId) -> Assignment | None:
@@ -38,13 +38,28 @@ def _assign_next(floor: Floor, now: datetime) -> OwnerChosen | None:
         head = next_up(floor, team)
         if head is not None and (chosen := _assign(floor, team, head, now)):
             return chosen
+    return _assign_to_preferred(floor, now)
+
+
+def _assign_to_preferred(floor: Floor, now: datetime) -> OwnerChosen | None:
+    """Where nobody of the crew is free, an expert or owner of another team may be."""
+    for waiting in sorted((one for one in floor.waiting.values() if one.part is not None), key=order):
+        team = waiting.team
+        if team is None or not any(_takes(floor, who.agent, waiting) for who in preferred(floor, team, waiting.part)):
+            continue
+        return _assign(floor, team, waiting, now)
     return None
+
+
+def _takes(floor: Floor, who: AgentId, waiting: Assignment) -> bool:
+    agent = floor.agents.get(who)
+    return agent is not None and agent.takes(waiting.weight)
 
 
 def _assign(floor: Floor, team: TeamId, head: Assignment, now: datetime) -> OwnerChosen | None:
     trail = Trail()
-    agent = choose_member(floor, trail, team, head.weight)
-    if agent is None:
+    chosen = choose_member(floor, trail, team, head.weight, head.part)
+    if chosen is None:
         return None
     trail.inputs |= {
         "team": team,
@@ -53,5 +68,5 @@ def _assign(floor: Floor, team: TeamId, head: Assignment, now: datetime) -> Owne
         "waiting": str(sum(waiting.team == team for waiting in floor.waiting.values())),
     }
     trail.decided(Cause.CAPACITY_FREED, f"first in the queue of {team}: by priority, then waiting longest")
-    reason = f"{agent.name} of {team} has capacity, and this was next in the queue."
-    return choose(head, Pick(Cause.CAPACITY_FREED, agent.id, team, reason), trail, now)
+    reason = f"{chosen.agent.name} has capacity and {chosen.why}, and this was next in the queue."
+    return choose(head, Pick(Cause.CAPACITY_FREED, chosen.agent.id, team, reason), trail, now)

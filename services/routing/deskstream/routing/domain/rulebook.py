@@ -82,8 +82,8 @@ def _save(book: Rulebook, asked: RuleAsked, now: datetime) -> RuleSaved:
 
 
 def _check_effect(book: Rulebook, rule: RuleFacts) -> None:
-    if rule.owner is None and rule.team is None and rule.priority is None:
-        raise Refused("rule_without_effect", f"Rule “{rule.name}” names no owner, no team and no priority.")
+    if rule.owner is None and rule.team is None and rule.priority is None and rule.part is None:
+        raise Refused("rule_without_effect", f"Rule “{rule.name}” names no owner, no team, no priority and no part.")
     if rule.owner is not None and rule.owner not in book.agents:
         raise Refused("unknown_agent", f"Rule “{rule.name}” names “{rule.owner}”, whom routing does not know.")
     if rule.team is not None and rule.team not in book.teams:

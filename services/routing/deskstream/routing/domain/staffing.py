@@ -9,7 +9,7 @@ from deskstream.routing.domain.floor import Agent, Floor
 
 
 def save_team(asked: SaveTeam, now: datetime) -> TeamSaved:
-    return TeamSaved(at=now, team_id=asked.team, structure=asked.structure)
+    return TeamSaved(at=now, team_id=asked.team, structure=asked.structure, planned_owners=asked.planned_owners)
 
 
 def save_agent(floor: Floor, asked: SaveAgent, carried: int, now: datetime) -> AgentSaved:

@@ -38,7 +38,7 @@ LIMIT $2
 """
 
 _QUEUES = """
-SELECT t.id AS team, t.structure, (
+SELECT t.id AS team, t.structure, t.planned_owners, (
     SELECT count(*)
     FROM assignments a
     WHERE a.team = t.id AND a.owner IS NULL AND a.routed AND a.stage IN ('new', 'needs_response')

@@ -9,27 +9,28 @@ from deskstream.contracts.facts import Stage
 from deskstream.contracts.ids import AgentId, ConversationId, TeamId
 from deskstream.contracts.routing import Availability
 from deskstream.messaging import Tx
-from deskstream.routing.domain import BY_RANK, RANKS, WINDOW, Agent, Assignment, Floor, Policy
+from deskstream.routing.domain import BY_RANK, RANKS, WINDOW, Agent, Assignment, Floor, Policy, Product, Team
+from deskstream.routing.store import products
 
 # A statement of its own: one that waits for the lock and reads more would read what held before it waited.
 _LOCK = "SELECT rules_version FROM desk FOR UPDATE"
 
 _STAFF = """
-SELECT t.id AS team, t.structure, a.id, a.name, a.email, a.availability, a.capacity, a.load
+SELECT t.id AS team, t.structure, t.planned_owners, a.id, a.name, a.email, a.availability, a.capacity, a.load
 FROM teams t
 LEFT JOIN agents a ON a.team = t.id
 """
 
 _ASSIGNMENTS = """
-SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, routed, held
+SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, part, routed, held
 FROM assignments
 WHERE conversation_id = ANY($1::uuid[])
 UNION ALL
 SELECT w.conversation_id, w.number, w.stage, w.weight, w.priority, w.since, w.choice, w.owner, w.team, w.handoffs,
-       w.routed, w.held
+       w.part, w.routed, w.held
 FROM teams t
 CROSS JOIN LATERAL (
-    SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, routed, held
+    SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, part, routed, held
     FROM assignments
     WHERE team = t.id AND owner IS NULL AND routed AND stage IN ('new', 'needs_response')
     ORDER BY priority, since, number
@@ -39,18 +40,19 @@ CROSS JOIN LATERAL (
 
 _SAVE_ASSIGNMENTS = """
 WITH changed AS (
-    SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, routed, held
+    SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, part, routed, held
     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::integer[], $5::smallint[], $6::timestamptz[],
-                $7::smallint[], $8::text[], $9::text[], $10::integer[], $11::boolean[], $12::text[])
-        AS c(conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, routed, held)
+                $7::smallint[], $8::text[], $9::text[], $10::integer[], $11::bigint[], $12::boolean[], $13::text[])
+        AS c(conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, part, routed,
+             held)
 ), before AS (
     SELECT a.owner, a.weight
     FROM assignments a
     JOIN changed USING (conversation_id)
 ), saved AS (
     INSERT INTO assignments AS a
-        (conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, routed, held)
-    SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, routed, held
+        (conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, part, routed, held)
+    SELECT conversation_id, number, stage, weight, priority, since, choice, owner, team, handoffs, part, routed, held
     FROM changed
     ON CONFLICT (conversation_id) DO UPDATE
     SET stage = excluded.stage,
@@ -61,6 +63,7 @@ WITH changed AS (
         owner = excluded.owner,
         team = excluded.team,
         handoffs = excluded.handoffs,
+        part = excluded.part,
         routed = excluded.routed,
         held = excluded.held
 ), moved AS (
@@ -83,11 +86,12 @@ WHERE a.id = m.owner
 """
 
 _SAVE_TEAMS = """
-INSERT INTO teams (id, structure)
-SELECT id, structure
-FROM unnest($1::text[], $2::text[]) AS new(id, structure)
+INSERT INTO teams (id, structure, planned_owners)
+SELECT id, structure, planned_owners
+FROM unnest($1::text[], $2::text[], $3::boolean[]) AS new(id, structure, planned_owners)
 ON CONFLICT (id) DO UPDATE
-SET structure = excluded.structure
+SET structure = excluded.structure,
+    planned_owners = excluded.planned_owners
 """
 
 # A new agent may own something already; a known one's load is moved where assignments are saved.
@@ -127,12 +131,14 @@ async def load(tx: Tx, conversations: Sequence[UUID], policy: Policy) -> Floor:
     await lock(tx)
     staff = await tx.fetch(_STAFF)
     rows = await tx.fetch(_ASSIGNMENTS, conversations, WINDOW)
+    teams = {row["team"]: Team(row["structure"], row["planned_owners"]) for row in staff}
     assignments = {row["conversation_id"]: _assignment(row) for row in rows}
     waiting = {known: assignment for known, assignment in assignments.items() if assignment.waits}
     return Floor(
         policy=policy,
         agents={row["id"]: _agent(row) for row in staff if row["id"] is not None},
-        teams={row["team"]: row["structure"] for row in staff},
+        teams=teams,
+        product=await products.load(tx) if any(team.shares_parts for team in teams.values()) else Product(),
         assignments=assignments,
         waiting=waiting,
         overflowing=_overflowing(waiting.values()),
@@ -141,9 +147,14 @@ async def load(tx: Tx, conversations: Sequence[UUID], policy: Policy) -> Floor:
 
 async def save(tx: Tx, loaded: Floor, floor: Floor) -> None:
     """Writes what differs from what was loaded."""
-    teams = [(team, structure) for team, structure in floor.teams.items() if loaded.teams.get(team) != structure]
+    teams = [
+        (team, settings.structure, settings.planned_owners)
+        for team, settings in floor.teams.items()
+        if loaded.teams.get(team) != settings
+    ]
     if teams:
-        await tx.execute(_SAVE_TEAMS, *zip(*teams, strict=True))
+        await tx.execute(_SAVE_TEAMS, *_columns(teams))
+    await products.save(tx, loaded.product, floor.product)
     await _save_assignments(tx, _changed(loaded, floor))
     agents = [agent for agent in floor.agents.values() if _resaved(loaded.agents.get(agent.id), agent)]
     if agents:
@@ -195,6 +206,7 @@ def _assignment(row: Record) -> Assignment:
         owner=row["owner"],
         team=row["team"],
         handoffs=row["handoffs"],
+        part=row["part"],
         routed=row["routed"],
         held=row["held"],
     )
@@ -212,6 +224,7 @@ def _values(assignment: Assignment) -> tuple[object, ...]:
         assignment.owner,
         assignment.team,
         assignment.handoffs,
+        assignment.part,
         assignment.routed,
         assignment.held,
     )
