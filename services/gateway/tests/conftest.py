@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
 from deskstream.contracts import Answered, Command, Event
 from deskstream.contracts.conversation import ConversationOpened
@@ -188,15 +189,21 @@ def service(pool) -> Service:
     return Service(pool)
 
 
+_IDLE: list[FastAPI] = []
+"""An application makes its routes with the first request, which takes longer than most tests; the next may have it."""
+
+
 @asynccontextmanager
 async def client_of(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, as anna."""
-    live = LiveFeed(service.pool, every=0.01, heartbeat=0.2, most=10)
-    app = application(Context(service, live, TOKEN.encode()))
+    here = Context(service, LiveFeed(service.pool, every=0.01, heartbeat=0.2, most=10), TOKEN.encode())
+    app = _IDLE.pop() if _IDLE else application(here)
+    app.state.context = here
     headers = {"Authorization": f"Bearer {TOKEN}", "X-Agent": "anna"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:
         yield client
+    _IDLE.append(app)
 
 
 @pytest_asyncio.fixture
