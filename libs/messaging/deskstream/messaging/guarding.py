@@ -56,6 +56,8 @@ class Guard:
         self._started = False
         self._lacking = set[str]()
         """Lanes without a stream: somebody is about to make it."""
+        self._unseen = set[str]()
+        """Lanes that could not be compared when they were looked at last."""
         self._older = dict[str, str]()
         """Lane -> what is wrong with it, in a sentence."""
 
@@ -87,12 +89,13 @@ class Guard:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            self._wake.clear()
             try:
                 async with asyncio.timeout(self._pause()):
                     await self._wake.wait()
             except TimeoutError:
                 pass
+            # Not before it waits: who wakes it while it looks would be forgotten.
+            self._wake.clear()
             closely, self._closely = self._closely, False
             if not await (self._look_closely() if closely else self._look_at_all()):
                 self._closely = self._closely or closely
@@ -129,9 +132,17 @@ class Guard:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.debug("comparison_postponed", service=self._name, lane=lane, reason=repr(error)[:300])
+                self._tell_unseen(lane, error)
                 seen = False
+            else:
+                self._unseen.discard(lane)
         return seen
+
+    def _tell_unseen(self, lane: str, error: Exception) -> None:
+        """Once, until it could be looked at again: while a server is away, each look would say the same."""
+        if lane not in self._unseen:
+            log.warning("comparison_postponed", service=self._name, lane=lane, reason=repr(error)[:300])
+        self._unseen.add(lane)
 
     async def _judge(self, connection: Tx, lane: str, fit: Fit) -> None:
         was = self._older.pop(lane, None)

@@ -22,7 +22,7 @@ from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import from_stream
 from deskstream.messaging.provisioned import stream_info
 from deskstream.messaging.pulling import Puller
-from deskstream.messaging.reading import TakeUp
+from deskstream.messaging.reading import NotRead, TakeUp
 from deskstream.messaging.runner import Runner
 from deskstream.messaging.topology import stream_of
 from deskstream.messaging.waking import BACKLOG
@@ -83,6 +83,8 @@ class Hearing:
         self._pullers: dict[str, Puller] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._looked_again = asyncio.Event()
+        self._unseen = set[str]()
+        """Lanes that could not be looked at the last time."""
 
     async def start(self) -> None:
         """Pulls every lane; takes up first what is newly heard."""
@@ -189,7 +191,7 @@ class Hearing:
             try:
                 await work(lane)
                 return
-            except (TimeoutError, NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (TimeoutError, NotRead, NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if monotonic() - told > TELL_EVERY_S:
                     told, reason = monotonic(), str(error) or repr(error)
                     log.warning("lane_not_taken_up_yet", service=self._declaration.name, lane=lane, reason=reason)
@@ -198,12 +200,13 @@ class Hearing:
     async def _watch(self) -> None:
         """A durable that was made anew, or fell behind what its stream keeps, has left something out."""
         while True:
-            self._looked_again.clear()
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._looked_again.wait()
             except TimeoutError:
                 pass
+            # Not before it waits: who wakes it while it looks would be forgotten.
+            self._looked_again.clear()
             for lane in self._declaration.hears:
                 await self._look_again(lane)
 
@@ -216,7 +219,12 @@ class Hearing:
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.debug("lane_not_looked_at", lane=lane, reason=repr(error)[:300])
+            # Once, until it could be looked at again.
+            if lane not in self._unseen:
+                log.warning("lane_not_looked_at", service=self._declaration.name, lane=lane, reason=repr(error)[:300])
+            self._unseen.add(lane)
+        else:
+            self._unseen.discard(lane)
 
     async def _pull(self, lane: str) -> None:
         client, stream = self._client(), stream_of(lane)

@@ -82,6 +82,10 @@ def items_of(lane: str, page: JournalPage) -> Iterator[Item]:
         )
 
 
+class NotRead(Exception):
+    """The owner of a lane answered, and refused to read it: later, or another version of it, may not."""
+
+
 class TakeUp:
     """Brings this reader to where a lane is, from the journal of the lane's owner."""
 

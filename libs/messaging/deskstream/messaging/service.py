@@ -27,7 +27,7 @@ from deskstream.messaging.guarding import Guard
 from deskstream.messaging.hearing import Hearing
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.readiness import PROBE_WITHIN_S, Readiness
-from deskstream.messaging.reading import TakeUp
+from deskstream.messaging.reading import NotRead, TakeUp
 from deskstream.messaging.recovered import Recovered
 from deskstream.messaging.runner import Runner
 from deskstream.messaging.sending import Sender
@@ -242,6 +242,6 @@ class RunningService:
     async def _call_owner(self, lane: str, asked: Command) -> Answered:
         owner = subjects.owner_of(lane)
         answer = await commands.call(client_of(self.broker), asked, service=owner, within=10.0)
-        if not answer.ok:
-            raise TimeoutError(f"{owner} could not read {lane}: {answer.error}")
+        if answer.error:
+            raise NotRead(f"{owner} refuses to read {lane}: {answer.error.code}: {answer.error.sentence}")
         return answer

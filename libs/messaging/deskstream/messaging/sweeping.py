@@ -15,7 +15,7 @@ from deskstream.messaging.declare import Tx
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.positions import read_now
 from deskstream.messaging.publishing import Publisher
-from deskstream.messaging.reading import ReadPage, items_of
+from deskstream.messaging.reading import NotRead, ReadPage, items_of
 from deskstream.messaging.runner import Runner
 
 SWEEP_EVERY_S: Final = 1.0
@@ -137,7 +137,7 @@ class Sweeper:
         """Whether the lane's owner answered; one that is down must not hold up the gaps of others."""
         try:
             page = await self._read_page(lane, ReadJournal(lane=lane, key=key, beyond=read))
-        except TimeoutError as error:
+        except (TimeoutError, NotRead) as error:
             log.warning("gap_stays", lane=lane, reason=str(error))
             return False
         missing = list(items_of(lane, page))
