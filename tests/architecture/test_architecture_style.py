@@ -37,6 +37,7 @@ PLACES = re.compile(
     r"(/(home|root|Users)/\w|/var/tmp/(?!deskstream)|https?://[\w.-]*(pypi|npmjs|artifactory|nexus)[\w.-]*|"
     r"--(extra-)?index-url|\bregistry\s*=\s*.?http)"
 )
+PRIVATE_KEY = re.compile(r"-BEGIN [A-Z ]*PRIVATE KEY-")
 INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "NPM_CONFIG_REGISTRY")
 PIP = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf", "~/.npmrc", "~/.config/uv/uv.toml")
 
@@ -115,6 +116,10 @@ def test_nothing_is_left_for_later():
 
 def test_no_place_of_a_machine_or_index_stands_in_a_file():
     assert not told(names_a_place)
+
+
+def test_no_private_key_lies_in_the_repository():
+    assert not told(lambda line: bool(PRIVATE_KEY.search(line)))
 
 
 def told(is_wrong: Callable[[str], bool]) -> list[str]:

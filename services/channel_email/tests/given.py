@@ -13,7 +13,6 @@ from deskstream.contracts.inbound import Identity
 from deskstream.contracts.outbound import OutboundMessage
 
 MAILS = Path(__file__).parent / "mails"
-TLS = Path(__file__).parent / "tls"
 
 SECRET = "a secret for tests only"
 CONVERSATION = ConversationId(UUID("018f3f6e-2f4b-7c11-9a55-4d2f0c9b1e01"))

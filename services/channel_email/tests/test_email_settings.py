@@ -1,7 +1,5 @@
 """What the environment may say, and how a wrong value is refused."""
 
-from pathlib import Path
-
 import pytest
 
 from deskstream.channel_email.app import SERVICE, build
@@ -10,8 +8,8 @@ from deskstream.channel_email.rules import Rules
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.messaging import Deliver
 from deskstream.runtime.settings import SettingsError, read_settings
+from deskstream.testkit.certificates import self_signed
 
-TLS = Path(__file__).parent / "tls"
 SECRET = "0123456789abcdef"
 
 
@@ -80,8 +78,8 @@ def test_a_wrong_value_is_refused_by_name(environment, name, value):
         read_settings(Settings)
 
 
-def test_a_certificate_needs_its_key(environment):
-    environment(EMAIL_TLS_CERTIFICATE=str(TLS / "certificate.pem"))
+def test_a_certificate_needs_its_key(environment, tmp_path):
+    environment(EMAIL_TLS_CERTIFICATE=str(self_signed(tmp_path).certificate))
 
     with pytest.raises(SettingsError, match="DESKSTREAM_EMAIL_TLS_KEY"):
         read_settings(Settings)

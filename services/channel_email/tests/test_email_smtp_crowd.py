@@ -7,8 +7,9 @@ import ssl
 import aiosmtplib
 import pytest
 
+from deskstream.testkit.certificates import self_signed
 from deskstream.testkit.eventually import eventually
-from services.channel_email.tests.given import TLS, sample
+from services.channel_email.tests.given import sample
 from services.channel_email.tests.given_smtp import bring, connected, rejections, serving
 
 
@@ -108,10 +109,11 @@ async def test_any_mail_program_can_talk_to_it(server, running):
     assert len(running.asked) == 1
 
 
-async def test_starttls_is_offered_with_a_certificate(running):
+async def test_starttls_is_offered_with_a_certificate(running, tmp_path):
+    made = self_signed(tmp_path)
     ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    ours.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
-    theirs = ssl.create_default_context(cafile=str(TLS / "certificate.pem"))
+    ours.load_cert_chain(made.certificate, made.key)
+    theirs = ssl.create_default_context(cafile=str(made.certificate))
     async with serving(running, tls=ours) as server, connected(server.port) as client:
         await client.starttls(tls_context=theirs)
         assert (await bring(client, sample("plain")))[0] == 250
