@@ -1,0 +1,104 @@
+"""Which issues no customer may read of (`events.confidential.>`), and how a text names one. No word of any issue."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator
+from html import unescape
+from itertools import islice
+from typing import Final
+from urllib.parse import unquote
+
+from deskstream.contracts.ids import IssueId
+from deskstream.contracts.message import Event
+
+LANE = "events.confidential"
+
+# An encoding within an encoding, as links in forwarded mails have; whoever goes deeper hides something on purpose.
+_LAYERS: Final = 3
+_BEGINNINGS: Final = 8
+_ENDINGS: Final = 16
+_LINK_LIMIT: Final = 2048
+
+_NUMBER: Final = re.compile(r"(?<![^\W_])iss[\W_]{0,3}0*([0-9]{1,15})(?![0-9])")
+_UUID: Final = re.compile(
+    r"(?<![0-9a-f])([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})(?![0-9a-f])"
+)
+_BETWEEN: Final = re.compile(r"[\s<>\"'()\[\]{}|\\^`]+")
+# Another link may begin within a link, where one leads to the other.
+_BEGINS: Final = re.compile(r"://|=")
+_ENDS: Final = re.compile(r"[/?#&]")
+_TAG: Final = re.compile(r"<[^<>]*>")
+
+
+class ConfidentialityChanged(Event, lane=LANE, key="issue_id"):
+    """An issue became confidential, or is so no longer; one that is held until colleagues answered is so, too."""
+
+    issue_id: IssueId
+    number: int
+    """Shown as ISS-<number>."""
+    confidential: bool
+    links: tuple[str, ...] = ()
+    """The names (`link_name`) of links that it had: whoever hears this can recognise one, and cannot read it."""
+
+
+def names_of(said: ConfidentialityChanged) -> tuple[str, ...]:
+    """All names of an issue that `names_in` may find in a text."""
+    return (f"ISS-{said.number}", str(said.issue_id), *said.links)
+
+
+def names_in(text: str) -> frozenset[str]:
+    """What may be names of issues in a text that people or programs read: numbers, ids, links, each in one form.
+
+    Whatever the case, the dash, the encoding of a link or of HTML: `iss 31`, `ISS‑31`, `…/issues/ISS%2D31?tab=1`.
+    """
+    found: set[str] = set()
+    for plain in _readings(text):
+        found.update(f"ISS-{int(number)}" for number in _NUMBER.findall(plain))
+        found.update("-".join(groups) for groups in _UUID.findall(plain))
+        found.update(_digest(link) for word in _BETWEEN.split(plain) if "." in word for link in _links(word))
+    return frozenset(found)
+
+
+def link_name(link: str) -> str:
+    """The name of a link, from which nobody learns it: the beginning of a SHA-256."""
+    plain = _plain(link.strip())
+    word = _BETWEEN.split(plain.partition("://")[2] or plain)[0]
+    return _digest(_trimmed(word[:_LINK_LIMIT]))
+
+
+def _readings(text: str) -> Iterator[str]:
+    """With what stands in tags, and as it reads without them."""
+    plain = _plain(text)
+    yield plain
+    if "<" in plain:
+        yield _TAG.sub("", plain)
+
+
+def _plain(text: str) -> str:
+    """In small letters, decoded, without characters that nobody sees."""
+    for _ in range(_LAYERS):
+        decoded = unescape(unquote(text))
+        if decoded == text:
+            break
+        text = decoded
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if unicodedata.category(char) != "Cf")
+
+
+def _links(word: str) -> Iterator[str]:
+    """A link, what it leads to, and what it goes on from: a comment below an issue names the issue."""
+    begins = [0, *(found.end() for found in _BEGINS.finditer(word[:_LINK_LIMIT]))]
+    for begin in begins[:_BEGINNINGS]:
+        link = word[begin : begin + _LINK_LIMIT]
+        yield _trimmed(link)
+        for found in islice(_ENDS.finditer(link), _ENDINGS):
+            yield _trimmed(link[: found.start()])
+
+
+def _trimmed(link: str) -> str:
+    return link.removeprefix("www.").rstrip(".,;:!?*_~/")
+
+
+def _digest(link: str) -> str:
+    return f"link:{hashlib.sha256(link.encode(errors='replace')).hexdigest()[:32]}"
