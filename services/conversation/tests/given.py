@@ -18,6 +18,7 @@ from deskstream.conversation.domain import Conversation, State, Unopened, decide
 from deskstream.conversation.domain.messages import (
     Incoming,
     Join,
+    Retitle,
     SendAgain,
     Sending,
     Start,
@@ -147,7 +148,8 @@ class Story:
         return self.tell(WriteNote(self.id, NoteId(new_id()), AgentId(by), wanted))
 
     def ask(self, kind, *, after=timedelta(minutes=1), **more):
-        return self.tell(kind(conversation_id=self.id, **more), after=after)
+        wish = kind(conversation_id=self.id, **more)
+        return self.tell(Retitle(self.id, wish) if isinstance(wish, asked.SetTitle) else wish, after=after)
 
     def hold(self, *waits: Wait):
         return self.ask(asked.Hold, waits=waits or (TICKET,), reason="needs an engineer")

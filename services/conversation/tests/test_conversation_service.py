@@ -34,7 +34,7 @@ OTHERS = Declaration(
     settings=NoSettings,
     build=lambda settings: Service(hears=()),
     migrations=MIGRATIONS,
-    says=("events.crm", "events.routing", "events.delivery", "events.way_back"),
+    says=("events.crm", "events.routing", "events.delivery", "events.way_back", "events.confidential"),
 )
 
 

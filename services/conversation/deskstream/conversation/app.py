@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from deskstream.contracts import conversation, crm, ingest, routing, subjects, ticket_talk, way_back
+from deskstream.contracts import confidential, conversation, crm, ingest, routing, subjects, ticket_talk, way_back
 from deskstream.conversation import handlers
 from deskstream.conversation.config import Settings
 from deskstream.conversation.domain.messages import Sending
@@ -24,7 +24,7 @@ SERVICE = Declaration(
     settings=Settings,
     build=build,
     migrations=files("deskstream.conversation") / "migrations",
-    hears=(crm.LANE, conversation.FOLLOW_UP_LANE, routing.LANE, ingest.DELIVERY_LANE, way_back.LANE),
+    hears=(crm.LANE, conversation.FOLLOW_UP_LANE, routing.LANE, ingest.DELIVERY_LANE, way_back.LANE, confidential.LANE),
     # The lanes of other channels are declared by their adapters.
     says=(conversation.LANE, conversation.FOLLOW_UP_LANE, ticket_talk.LANE, subjects.outbound_lane(ALWAYS)),
 )

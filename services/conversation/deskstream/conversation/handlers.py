@@ -1,11 +1,12 @@
 """What this service hears and answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from deskstream.contracts import Event, ids
+from deskstream.contracts.confidential import ConfidentialityChanged
 from deskstream.contracts.conversation import (
     AddNote,
     AddParticipant,
@@ -38,10 +39,12 @@ from deskstream.contracts.routing import OwnerChosen
 from deskstream.contracts.way_back import IssueEnded, NoteWanted, ReplyWanted, TicketReported
 from deskstream.conversation import store
 from deskstream.conversation.domain import Conversation, State, decide, due, evolve
+from deskstream.conversation.domain.discretion import named_in, shown_of
 from deskstream.conversation.domain.messages import (
     Incoming,
     Join,
     Message,
+    Retitle,
     SendAgain,
     Sending,
     SendWanted,
@@ -52,8 +55,9 @@ from deskstream.conversation.domain.messages import (
     WriteReply,
 )
 from deskstream.conversation.domain.tickets import suggests_ticket, with_suggestion
-from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
+from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Project, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
+from deskstream.messaging.declare import Resolve as LookUp
 
 
 def conversations(suggest_after: timedelta) -> Aggregate:
@@ -113,20 +117,21 @@ def hears(of: Aggregate, answered: frozenset[str], sending: Sending) -> list[Hea
         Absorb(OwnerChosen, of, key=_of),
         On(TicketReported, of, key=_of),
         On(IssueEnded, of, key=_of),
-        On(ReplyWanted, of, key=_of, becomes=partial(_wanted, sending)),
+        On(ReplyWanted, of, key=_of, resolve=partial(_wanted, sending)),
         On(NoteWanted, of, key=_of, becomes=_note_wanted),
+        Project((ConfidentialityChanged,), store.keep_secret),
     ]
 
 
 def answers(of: Aggregate, sending: Sending) -> list[Answers]:
     """The commands; `sending` says how replies leave."""
     return [
-        _answer(of, StartConversation, becomes=partial(_start, sending)),
-        _answer(of, SendReply, becomes=partial(_write_reply, sending)),
+        _answer(of, StartConversation, resolve=partial(_start, sending)),
+        _answer(of, SendReply, resolve=partial(_write_reply, sending)),
         _answer(of, UndoReply),
-        Answer(RetryReply, of, key=_of, resolve=_send_again, result=shown),
+        _answer(of, RetryReply, resolve=_send_again),
         _answer(of, AddNote, becomes=_write_note),
-        _answer(of, SetTitle),
+        _answer(of, SetTitle, resolve=_retitle),
         _answer(of, AddParticipant, becomes=_join),
         _answer(of, ChangeTags),
         _answer(of, SetPriority),
@@ -155,30 +160,51 @@ def shown(state: Conversation, said: Sequence[Event]) -> dict[str, Any]:
     return result
 
 
-def _answer(of: Aggregate, kind: type[Any], becomes: Callable[[Heard[Any]], Any] | None = None) -> Answer:
-    return Answer(kind, of, key=_of, becomes=becomes, result=shown)
+def _answer(
+    of: Aggregate,
+    kind: type[Any],
+    becomes: Callable[[Heard[Any]], Any] | None = None,
+    resolve: LookUp | None = None,
+) -> Answer:
+    return Answer(kind, of, key=_of, becomes=becomes, resolve=resolve, result=shown)
 
 
-def _start(sending: Sending, heard: Heard[StartConversation]) -> Start:
-    return Start(_new_conversation(heard), _new_reply(heard), _agent(heard), heard.data, sending)
+async def _start(sending: Sending, tx: Tx, heard: Sequence[Heard[StartConversation]], now: datetime) -> list[Start]:
+    named = named_in(text for one in heard for text in (one.data.title, one.data.text))
+    known = await store.confidential(tx, named)
+    return [Start(_new_conversation(one), _new_reply(one), _agent(one), one.data, sending, known) for one in heard]
 
 
-def _write_reply(sending: Sending, heard: Heard[SendReply]) -> WriteReply:
-    return WriteReply(heard.data.conversation_id, _new_reply(heard), _agent(heard), heard.data, sending)
+async def _write_reply(sending: Sending, tx: Tx, heard: Sequence[Heard[SendReply]], now: datetime) -> list[WriteReply]:
+    texts = [text for one in heard for text in (one.data.text, *(file.name for file in one.data.attachments))]
+    known = await _confidential(tx, [_of(one.data) for one in heard], texts)
+    return [WriteReply(_of(one.data), _new_reply(one), _agent(one), one.data, sending, known) for one in heard]
 
 
 async def _send_again(tx: Tx, heard: Sequence[Heard[RetryReply]], now: datetime) -> list[SendAgain]:
     found = await store.replies(tx, [one.data for one in heard])
+    texts = [text for reply in found.values() for text in shown_of("", reply)]
+    known = await _confidential(tx, [_of(one.data) for one in heard], texts)
     return [
-        SendAgain(
-            one.data.conversation_id, one.data.reply_id, delivery_id=_new_reply(one), reply=found.get(one.data.reply_id)
-        )
+        SendAgain(_of(one.data), one.data.reply_id, _new_reply(one), found.get(one.data.reply_id), known)
         for one in heard
     ]
 
 
-def _wanted(sending: Sending, heard: Heard[ReplyWanted]) -> SendWanted:
-    return SendWanted(heard.data.conversation_id, _new_reply(heard), heard.data, sending)
+async def _wanted(sending: Sending, tx: Tx, heard: Sequence[Heard[ReplyWanted]], now: datetime) -> list[SendWanted]:
+    known = await _confidential(tx, [_of(one.data) for one in heard], [one.data.text for one in heard])
+    return [SendWanted(_of(one.data), _new_reply(one), one.data, sending, known) for one in heard]
+
+
+async def _retitle(tx: Tx, heard: Sequence[Heard[SetTitle]], now: datetime) -> list[Retitle]:
+    known = await store.confidential(tx, named_in(one.data.title for one in heard))
+    return [Retitle(_of(one.data), one.data, known) for one in heard]
+
+
+async def _confidential(tx: Tx, conversations: Sequence[ConversationId], texts: Iterable[str]) -> frozenset[str]:
+    """Which confidential names stand in these texts, or in the titles that leave above them (W12)."""
+    titles = await store.titles(tx, conversations)
+    return await store.confidential(tx, named_in([*titles, *texts]))
 
 
 def _note_wanted(heard: Heard[NoteWanted]) -> TakeNote:

@@ -1,6 +1,7 @@
-"""All SQL of this service: conversations as one document each, and the messages of their threads."""
+"""All SQL of this service: conversations as one document each, the messages of their threads, confidential names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,13 +9,15 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from deskstream.contracts import Refused
+from deskstream.contracts.confidential import ConfidentialityChanged, names_of
 from deskstream.contracts.conversation import FindConversation, RetryReply
 from deskstream.contracts.conversation_tickets import PrefillTicket
 from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply
 from deskstream.contracts.ids import ConversationId
+from deskstream.conversation.domain.discretion import named_in, shown_of
 from deskstream.conversation.domain.state import Conversation, Filed, Marked, MessageKind, State, Unopened
 from deskstream.conversation.domain.tickets import prefilled
-from deskstream.messaging import Tx
+from deskstream.messaging import Heard, Tx
 
 # A row that is missing gets its number here; the lock is taken in the order of ids.
 _LOAD = """
@@ -80,9 +83,33 @@ ORDER BY m.position
 LIMIT CASE WHEN cardinality($2::uuid[]) = 0 THEN 1 ELSE 50 END
 """
 
+_TITLES = """
+SELECT state::json #>> '{facts,title}' AS title
+FROM conversations
+WHERE id = ANY($1::uuid[])
+"""
+
+_CONFIDENTIAL = """
+SELECT DISTINCT name
+FROM confidential_names
+WHERE name = ANY($1::text[])
+"""
+
+_KEEP_SECRET = """
+WITH forgotten AS (
+    DELETE FROM confidential_names
+    WHERE issue_id = ANY($1::uuid[])
+      AND (issue_id, name) NOT IN (SELECT issue_id, name FROM unnest($2::uuid[], $3::text[]) AS new(issue_id, name))
+)
+INSERT INTO confidential_names (issue_id, name)
+SELECT issue_id, name
+FROM unnest($2::uuid[], $3::text[]) AS new(issue_id, name)
+ON CONFLICT DO NOTHING
+"""
+
 _STATE: TypeAdapter[Conversation] = TypeAdapter(Conversation)
 _MARKED: TypeAdapter[Marked] = TypeAdapter(Marked)
-_NOT_KEPT = {"filed", "marked"}
+_NOT_KEPT = {"filed", "marked", "confidential"}
 _QUEUED = '{"state":"queued"}'
 
 
@@ -92,7 +119,18 @@ async def load(tx: Tx, keys: Sequence[str]) -> dict[str, State]:
     for key, document, number in await tx.fetch(_LOAD, keys):
         known = Unopened(ConversationId(UUID(key)), number) if document is None else read(document)
         states[key] = known
-    return states
+    return states | await _with_confidential(tx, states)
+
+
+async def _with_confidential(tx: Tx, states: Mapping[str, State]) -> dict[str, State]:
+    """Those of which something waits that names an issue, and which of these names are confidential by now."""
+    waiting = {
+        key: (state, named_in(text for queued in state.queued for text in shown_of(state.facts.title, queued.reply)))
+        for key, state in states.items()
+        if isinstance(state, Conversation) and state.queued
+    }
+    known = await confidential(tx, frozenset().union(*(names for _, names in waiting.values())))
+    return {key: replace(state, confidential=names & known) for key, (state, names) in waiting.items() if names & known}
 
 
 async def save(tx: Tx, states: Sequence[State]) -> None:
@@ -125,6 +163,23 @@ async def _mark(tx: Tx, marks: Sequence[tuple[ConversationId, Marked]]) -> None:
             [mark.position for _, mark in marks],
             [_text(mark) for _, mark in marks],
         )
+
+
+async def titles(tx: Tx, conversations: Sequence[ConversationId]) -> list[str]:
+    """The titles of those that exist."""
+    return [row["title"] or "" for row in await tx.fetch(_TITLES, conversations)]
+
+
+async def confidential(tx: Tx, names: frozenset[str]) -> frozenset[str]:
+    """Which of these names are of issues that no customer may read of (W12)."""
+    return frozenset(row["name"] for row in await tx.fetch(_CONFIDENTIAL, sorted(names))) if names else frozenset()
+
+
+async def keep_secret(tx: Tx, heard: Sequence[Heard[ConfidentialityChanged]]) -> None:
+    """Which issues are confidential now, and which no longer."""
+    latest = {one.data.issue_id: one.data for one in heard}
+    names = [(issue, name) for issue, said in latest.items() if said.confidential for name in names_of(said)]
+    await tx.execute(_KEEP_SECRET, list(latest), [issue for issue, _ in names], [name for _, name in names])
 
 
 async def replies(tx: Tx, asked: Sequence[RetryReply]) -> dict[UUID, Reply]:

@@ -13,7 +13,6 @@ from deskstream.contracts.conversation import (
     Resolve,
     Review,
     SetPriority,
-    SetTitle,
     Share,
     Snooze,
     UndoReply,
@@ -30,6 +29,7 @@ from deskstream.conversation.domain.messages import (
     Incoming,
     Join,
     Message,
+    Retitle,
     SendAgain,
     SendWanted,
     Start,
@@ -102,7 +102,7 @@ def _answer(state: Conversation, asked: Asked, now: datetime) -> list[Event]:
             return replying.undo(state, asked.reply_id, now)
         case SendAgain():
             return replying.send_again(state, asked, now)
-        case WriteNote() | SetTitle() | Join() | ChangeTags() | SetPriority() | Share():
+        case WriteNote() | Retitle() | Join() | ChangeTags() | SetPriority() | Share():
             return _describe(state, asked, now)
         case Snooze():
             return snoozing.snooze(state, asked, now)
@@ -125,12 +125,12 @@ def _answer(state: Conversation, asked: Asked, now: datetime) -> list[Event]:
 
 
 def _describe(
-    state: Conversation, asked: WriteNote | SetTitle | Join | ChangeTags | SetPriority | Share, now: datetime
+    state: Conversation, asked: WriteNote | Retitle | Join | ChangeTags | SetPriority | Share, now: datetime
 ) -> list[Event]:
     match asked:
         case WriteNote():
             return describing.add_note(state, asked, now)
-        case SetTitle():
+        case Retitle():
             return describing.set_title(state, asked, now)
         case Join():
             return describing.join(state, asked, now)

@@ -12,7 +12,6 @@ from deskstream.contracts.conversation import (
     ParticipantAdded,
     PriorityChanged,
     SetPriority,
-    SetTitle,
     Share,
     TagsChanged,
     TitleChanged,
@@ -20,7 +19,8 @@ from deskstream.contracts.conversation import (
 from deskstream.contracts.facts import Note, Participant
 from deskstream.conversation.domain import people
 from deskstream.conversation.domain.changing import RESOLUTION_TAG, changed
-from deskstream.conversation.domain.messages import Join, WriteNote
+from deskstream.conversation.domain.discretion import insist_on_discreet_title
+from deskstream.conversation.domain.messages import Join, Retitle, WriteNote
 from deskstream.conversation.domain.replying import writer_of
 from deskstream.conversation.domain.state import Conversation
 from deskstream.conversation.domain.wording import line, mentions, written
@@ -51,13 +51,14 @@ def add_note(state: Conversation, message: WriteNote, now: datetime) -> list[Eve
     ]
 
 
-def set_title(state: Conversation, asked: SetTitle, now: datetime) -> list[Event]:
+def set_title(state: Conversation, message: Retitle, now: datetime) -> list[Event]:
     """On one line; nothing where it is that already."""
-    facts, title = state.facts, line(asked.title)
+    facts, title = state.facts, line(message.asked.title)
     if not title:
         raise Refused("title_is_empty", "There is no title. Write one.")
     if title == facts.title:
         return []
+    insist_on_discreet_title(title, message.confidential)
     after = changed(facts, title=title)
     return [TitleChanged(conversation_id=facts.id, at=now, stage_before=facts.stage, after=after)]
 

@@ -62,6 +62,8 @@ class Start:
     by: AgentId | None
     asked: StartConversation
     sending: Sending
+    confidential: frozenset[str] = frozenset()
+    """Which names of issues that a customer would read are confidential (W12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class WriteReply:
     by: AgentId | None
     asked: SendReply
     sending: Sending
+    confidential: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class SendAgain:
     reply_id: ReplyId
     delivery_id: ReplyId
     reply: Reply | None
+    confidential: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class SendWanted:
     reply_id: ReplyId
     wanted: ReplyWanted
     sending: Sending
+    confidential: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,13 @@ class WriteNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Retitle:
+    conversation_id: ConversationId
+    asked: SetTitle
+    confidential: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     conversation_id: ConversationId
     by: AgentId | None
@@ -127,7 +139,7 @@ Asked: TypeAlias = (
     | UndoReply
     | SendAgain
     | WriteNote
-    | SetTitle
+    | Retitle
     | Join
     | ChangeTags
     | SetPriority

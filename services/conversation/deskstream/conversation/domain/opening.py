@@ -9,6 +9,7 @@ from deskstream.contracts.facts import ConversationFacts, Kind, ReceivedMessage,
 from deskstream.contracts.ids import ThreadId
 from deskstream.contracts.inbound import AutomaticKind
 from deskstream.conversation.domain.changing import heard_at
+from deskstream.conversation.domain.discretion import insist_on_discretion
 from deskstream.conversation.domain.evolving import evolve
 from deskstream.conversation.domain.messages import Incoming, Start
 from deskstream.conversation.domain.replying import insist_on_adapter, leave, writer_of
@@ -51,6 +52,7 @@ def start(state: Unopened, begun: Start, now: datetime) -> list[Event]:
     opened = ConversationOpened(conversation_id=state.id, at=now, after=facts, requester=asked.contact)
     conversation = evolve(state, opened)
     assert isinstance(conversation, Conversation)
+    insist_on_discretion(facts, reply, begun.confidential)
     return [opened, *leave(conversation, reply, drops=(), now=now)]
 
 

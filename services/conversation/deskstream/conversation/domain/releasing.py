@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any
 
 from deskstream.contracts import Event
-from deskstream.contracts.conversation import AgentReplied
+from deskstream.contracts.conversation import AgentReplied, ReplyWithdrawn
 from deskstream.contracts.facts import ConversationFacts, Reply
 from deskstream.contracts.ids import ReplyId
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.conversation.domain import people, stages
 from deskstream.conversation.domain.changing import changed, moved, still_unanswered
+from deskstream.conversation.domain.discretion import note_of_silence, tells
 from deskstream.conversation.domain.evolving import in_turn
 from deskstream.conversation.domain.messages import SendAgain
 from deskstream.conversation.domain.reports import answers
@@ -29,8 +30,16 @@ def release(state: Conversation, queued: QueuedReply, now: datetime) -> list[Eve
 
 
 def release_all(state: Conversation, queued: Iterable[QueuedReply], now: datetime) -> list[Event]:
-    """One after another, in the order they were written."""
+    """One after another, in the order they were written; what tells of an issue that became confidential is kept."""
     return in_turn(state, *(partial(_release_later, each, now) for each in queued))
+
+
+def withdrawn(state: Conversation, queued: QueuedReply, now: datetime) -> Event:
+    """The event that a queued reply leaves no more."""
+    facts = state.facts
+    return ReplyWithdrawn(
+        conversation_id=facts.id, at=now, stage_before=facts.stage, after=changed(facts), reply_id=queued.reply.id
+    )
 
 
 def release_again(state: Conversation, failed: Delivery, again: SendAgain, now: datetime) -> list[Event]:
@@ -51,7 +60,14 @@ def release_again(state: Conversation, failed: Delivery, again: SendAgain, now: 
 
 
 def _release_later(queued: QueuedReply, now: datetime, state: Conversation) -> list[Event]:
-    return release(state, queued, now)
+    told = tells(state.facts, queued.reply, state.confidential)
+    if not told:
+        return release(state, queued, now)
+    return in_turn(
+        state,
+        lambda then: [withdrawn(then, queued, now)],
+        lambda then: [note_of_silence(then.facts, queued.reply, told, now)],
+    )
 
 
 def _answered(facts: ConversationFacts, drops: tuple[str, ...], overtaken_at: datetime | None) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
-from deskstream.contracts.conversation import ReplyQueued, ReplyWithdrawn, SendReply
+from deskstream.contracts.conversation import ReplyQueued, SendReply
 from deskstream.contracts.facts import ConversationFacts, Reply
 from deskstream.contracts.ids import AgentId, ReplyId
 from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.linked import TicketStage
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed
+from deskstream.conversation.domain.discretion import insist_on_discretion
 from deskstream.conversation.domain.evolving import in_turn
 from deskstream.conversation.domain.messages import SendAgain, WriteReply
-from deskstream.conversation.domain.releasing import release, release_again
+from deskstream.conversation.domain.releasing import release, release_again, withdrawn
 from deskstream.conversation.domain.remembering import by_others
 from deskstream.conversation.domain.stages import Happening
 from deskstream.conversation.domain.state import QUEUE_LIMIT, Conversation, QueuedReply
@@ -46,6 +47,7 @@ def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event
         release_at=now + message.sending.undo,
         speaks_for=asked.speaks_for,
     )
+    insist_on_discretion(state.facts, reply, message.confidential)
     return leave(state, reply, drops=asked.drops, now=now)
 
 
@@ -88,14 +90,6 @@ def withdraw_all(state: Conversation, now: datetime) -> list[Event]:
     return in_turn(state, *([lambda then: [withdrawn(then, then.queued[0], now)]] * len(state.queued)))
 
 
-def withdrawn(state: Conversation, queued: QueuedReply, now: datetime) -> Event:
-    """The event that a queued reply leaves no more."""
-    facts = state.facts
-    return ReplyWithdrawn(
-        conversation_id=facts.id, at=now, stage_before=facts.stage, after=changed(facts), reply_id=queued.reply.id
-    )
-
-
 def send_again(state: Conversation, message: SendAgain, now: datetime) -> list[Event]:
     """A failed reply leaves once more, at once, under an id of its own: reports on the lost one no longer matter."""
     known = next((d for d in state.deliveries if d.reply_id == message.reply_id), None)
@@ -105,6 +99,7 @@ def send_again(state: Conversation, message: SendAgain, now: datetime) -> list[E
         sentence = f"The reply is {known.state}; only a failed one can be sent again."
         raise Refused("reply_has_not_failed", sentence, state=known.state.value)
     stages.after(Happening.AGENT_REPLIES, state.facts.stage)
+    insist_on_discretion(state.facts, message.reply, message.confidential)
     return release_again(state, known, message, now)
 
 

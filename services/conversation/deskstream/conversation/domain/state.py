@@ -118,6 +118,8 @@ class Conversation:
     """Where what is written to it goes since it was archived."""
     spoken_for: tuple[TicketId, ...] = ()
     """The tickets that the latest released reply spoke for: what is written next is about them."""
+    confidential: frozenset[str] = frozenset()
+    """Which names of issues in what waits to leave are confidential by now (W12); looked up, not kept."""
     priority_by_hand: bool = False
     """A person's choice holds against routing's."""
     filed: tuple[Filed, ...] = ()

@@ -15,12 +15,12 @@ from deskstream.contracts.conversation import (
 )
 from deskstream.contracts.conversation_tickets import LinkedTicketsChanged, TicketSuggestionDismissed
 from deskstream.contracts.facts import ConversationFacts, Note, ReceivedMessage, Reply, Wait
-from deskstream.contracts.ids import AgentId
 from deskstream.contracts.linked import UNCLOSED, ConversationRef, LinkedTicket, PreparedAnswer
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed, moved
+from deskstream.conversation.domain.discretion import OURSELVES, note_of_silence, tells
 from deskstream.conversation.domain.messages import SendWanted, TakeNote
 from deskstream.conversation.domain.replying import leave
 from deskstream.conversation.domain.stages import Happening
@@ -28,8 +28,6 @@ from deskstream.conversation.domain.state import Conversation, State, Unopened
 from deskstream.conversation.domain.wording import excerpt
 
 PREPARED_LIMIT: Final = 20
-OURSELVES: Final = AgentId("deskstream")
-"""Who signs what nobody wrote: notes, and replies where the conversation has no owner."""
 TEXT_FOR_TICKET: Final = 15_000
 """Characters of the chosen messages that a ticket is given."""
 
@@ -79,7 +77,10 @@ def hear_of_issue(state: Conversation, report: IssueEnded, now: datetime) -> lis
 
 
 def send_wanted(state: Conversation, message: SendWanted, now: datetime) -> list[Event]:
-    """What a ticket asks to send: an answer that somebody approved can be undone, a reminder leaves at once."""
+    """What a ticket asks to send: an answer that somebody approved can be undone, a reminder leaves at once.
+
+    What tells of a confidential issue is not sent, which a note says: nobody asked who could be refused.
+    """
     facts, wanted = state.facts, message.wanted
     if facts.stage not in stages.NEXT[Happening.AGENT_REPLIES] or facts.channel not in message.sending.channels:
         return []
@@ -93,6 +94,8 @@ def send_wanted(state: Conversation, message: SendWanted, now: datetime) -> list
         release_at=now if wanted.by is None else now + message.sending.undo,
         speaks_for=(wanted.speaks_for,),
     )
+    if told := tells(facts, reply, message.confidential):
+        return [note_of_silence(facts, reply, told, now)]
     return leave(state, reply, drops=(), now=now)
 
 
