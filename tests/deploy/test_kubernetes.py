@@ -10,6 +10,7 @@ from deskstream.messaging.topology import topology
 from deskstream.runtime.channels import ALWAYS, PREFIX
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.schemas import installed_services
+from deskstream.runtime.settings import RuntimeSettings
 from tests.deploy import scaling
 from tests.deploy.rendering import Resource, of_kind, pods, rendered
 
@@ -18,6 +19,8 @@ SERVICES = installed_services()
 NAMES = {name: name.replace("_", "-") for name in SERVICES}
 FOREIGN = {"ScaledObject"}
 """Kinds that KEDA brings; no schema of them comes with Kubernetes."""
+TOOLS = 10
+"""Connections for jobs, people, and those that PostgreSQL keeps for its superuser."""
 OLDEST, NEWEST = "1.30", "1.35"
 
 
@@ -216,6 +219,20 @@ def test_whoever_has_no_single_reader_is_scaled_by_its_lag(service):
     places = {(one["metadata"]["stream"], one["metadata"]["consumer"]) for one in scaled["spec"]["triggers"]}
     wanted = {(d.stream, d.reader) for d in topology(list(SERVICES.values())).durables if d.reader == service}
     assert places == wanted
+
+
+def test_the_database_has_room_for_every_replica_there_may_be():
+    most = {
+        one["spec"]["scaleTargetRef"]["name"]: one["spec"]["maxReplicaCount"]
+        for one in of_kind("autoscaled", "ScaledObject")
+    }
+    replicas = {one["metadata"]["name"]: one["spec"].get("replicas") for one in of_kind("autoscaled", "Deployment")}
+    # A release brings one more of each before one goes.
+    running = sum(most.get(name, number) + 1 for name, number in replicas.items())
+    pool = RuntimeSettings.model_fields["pool_size"].default
+    args = container(pods("autoscaled")["StatefulSet postgres"])["args"]
+    (room,) = [int(arg.partition("=")[2]) for arg in args if arg.startswith("-cmax_connections=")]
+    assert running * pool + TOOLS <= room, "more replicas than deploy/k8s/servers/postgres.yaml has connections for"
 
 
 def test_the_broker_reads_what_was_written_for_it_and_shows_its_figures_to_probes(tmp_path):

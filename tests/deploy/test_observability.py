@@ -151,6 +151,8 @@ def test_the_example_finds_the_rules_and_the_services():
     assert all((FOLDER / "prometheus" / name).exists() for name in SCRAPING["rule_files"])
     (job,) = SCRAPING["scrape_configs"]
     (lookup,) = job["dns_sd_configs"]
+    unwatched = sorted(installed_services().keys() - set(lookup["names"]))
+    assert not unwatched, f"deploy/observability/prometheus/prometheus.yml does not name {unwatched}"
     assert set(lookup["names"]) <= installed_services().keys()
     assert f"DESKSTREAM_HEALTH_PORT={lookup['port']}" in (ROOT / "deploy/Dockerfile").read_text()
 

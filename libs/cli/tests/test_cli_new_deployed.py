@@ -13,6 +13,7 @@ FILES = (
     "deploy/k8s/desk/settings.yaml",
     "deploy/k8s/services/kustomization.yaml",
     "deploy/k8s/services/crm/kustomization.yaml",
+    "deploy/observability/prometheus/prometheus.yml",
 )
 
 
@@ -62,6 +63,16 @@ def test_a_service_gets_a_folder_for_kubernetes_as_its_neighbours_have_one(check
     assert "billing" in listed(checkout)
 
 
+def test_a_service_is_watched_beside_its_neighbours(checkout, nowhere):
+    file = checkout / "deploy/observability/prometheus/prometheus.yml"
+    before = yaml.safe_load(file.read_text())
+    make(nowhere, "service", "billing")
+    after = yaml.safe_load(file.read_text())
+    names = after["scrape_configs"][0]["dns_sd_configs"][0]["names"]
+    assert names.pop() == "billing"
+    assert after == before
+
+
 def test_a_channel_gets_a_door_and_conversation_is_told_of_it(checkout, nowhere):
     make(nowhere, "channel", "sms")
     told = containers(checkout)["channel_sms"]
@@ -96,6 +107,7 @@ def test_made_again_it_is_deployed_once(checkout, nowhere):
     ("file", "content", "sentence"),
     [
         pytest.param("docker-compose.yml", "services: {}\n", "no `networks:`", id="containers without an end"),
+        pytest.param("deploy/observability/prometheus/prometheus.yml", "a: b\n", "no `names:`", id="nothing watched"),
         pytest.param("deploy/k8s/services/kustomization.yaml", "kind: x\n", "no `resources:`", id="no list"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a new channel or service adds to docker-compose.yml and deploy/k8s, so that it is deployed like the others."""
+"""What a new channel or service adds to docker-compose.yml and deploy, so that it runs and is watched like others."""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ COMPOSE: Final = "docker-compose.yml"
 DESK: Final = "deploy/desk.env"
 SETTINGS: Final = "deploy/k8s/desk/settings.yaml"
 SERVICES: Final = "deploy/k8s/services/kustomization.yaml"
+SCRAPED: Final = "deploy/observability/prometheus/prometheus.yml"
 
 _CHANNELS: Final = "DESKSTREAM_EXTRA_CHANNELS"
 _FIRST_PORT: Final = 8090
@@ -34,7 +35,7 @@ def deployed(named: Named, root: Path) -> dict[str, str]:
 
 
 def _touched(named: Named) -> Iterator[str]:
-    yield from (COMPOSE, SERVICES)
+    yield from (COMPOSE, SERVICES, SCRAPED)
     if named.kind == "channel":
         yield from (DESK, SETTINGS)
 
@@ -45,6 +46,8 @@ def _changed(path: str, text: str, named: Named) -> str:
             return _with_section(text, named)
         case _ if path == SERVICES:
             return _with_resource(text, named.package)
+        case _ if path == SCRAPED:
+            return _with_name(text, named.package)
         case _ if path == DESK:
             return _with_channel(text, f"{_CHANNELS}=", named.name)
         case _:
@@ -74,6 +77,16 @@ def _with_resource(kustomization: str, package: str) -> str:
     if not resources:
         raise Problem(f"{SERVICES} lists no `resources:`: there is no place for {package}.")
     return head + resources + "".join(sorted({*listed.splitlines(keepends=True), f"  - {package}\n"}))
+
+
+def _with_name(prometheus: str, package: str) -> str:
+    """Among the names by which the processes are found that tell their figures."""
+    head, names, rest = prometheus.partition("      - names:\n")
+    if not names:
+        raise Problem(f"{SCRAPED} has no `names:` of services: there is no place for {package}.")
+    listed = re.match(r"( +- \w+\n)*", rest)
+    line = f"          - {package}\n"
+    return prometheus if not listed or line in listed[0] else head + names + listed[0] + line + rest[listed.end() :]
 
 
 def _with_channel(settings: str, name: str, channel: str, quoted: str = "") -> str:
