@@ -3,7 +3,7 @@
 import pytest
 
 from deskstream.contracts import ticket_commands as asked
-from deskstream.ticketing.domain.ticket.vistas import tracker_of, triage_of
+from deskstream.contracts.vistas import tracker_of, triage_of
 from services.ticketing.tests.given import Desk
 
 VISTAS = {
@@ -24,7 +24,7 @@ VISTAS = {
 def test_each_stage_has_its_vista_and_tracker(stage, triage, tracker):
     desk = Desk()
     facts = desk.ticket(desk.in_stage(stage)).facts
-    assert (triage_of(facts), tracker_of(facts)) == (triage, tracker)
+    assert (triage_of(facts.stage), tracker_of(facts)) == (triage, tracker)
 
 
 @pytest.mark.parametrize(("needs", "tracker"), [("yes", "product_assist"), ("no", "active"), ("unknown", "active")])

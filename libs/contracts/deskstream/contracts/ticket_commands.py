@@ -10,6 +10,7 @@ from deskstream.contracts.facts import AccountFacts, ContactFacts, Resolution, W
 from deskstream.contracts.ids import ContactId, ConversationId, IssueId, MessageId, PartId, TicketId
 from deskstream.contracts.linked import Asks, ConversationRef, Given, TicketStage
 from deskstream.contracts.message import Command
+from deskstream.contracts.vistas import Tracker, Triage
 
 TEXT_LIMIT = 16 * 1024
 
@@ -165,9 +166,9 @@ class FindTicket(Command, service="ticketing"):
 class ListTickets(Command, service="ticketing"):
     """A page of tickets, newest first. Deleted ones only where they are asked for."""
 
-    tracker: Literal["product_assist", "active"] | None = None
+    tracker: Tracker | None = None
     """Unsolved ones that need a code change or have an issue; all other unsolved ones."""
-    triage: Literal["untriaged", "triaged", "closed"] | None = None
+    triage: Triage | None = None
     stage: TicketStage | None = None
     type: TicketType | None = None
     severity: Severity | None = None

@@ -10,7 +10,7 @@ from uuid import UUID
 from deskstream.contracts.chain_facts import Severity, TicketFacts
 from deskstream.contracts.facts import ContactFacts, Participant, Priority, Reply, Stage
 from deskstream.contracts.inbound import Identity
-from deskstream.contracts.linked import UNSOLVED, TicketStage
+from deskstream.contracts.linked import UNSOLVED
 from deskstream.contracts.sla import ClockFacts, Outcome
 
 Button = Literal["Reply", "First reply"]
@@ -208,26 +208,8 @@ def entries(history: Sequence[Recorded]) -> list[Recorded]:
     return sorted(shown, key=lambda recorded: (recorded.at, recorded.id))
 
 
-Triage = Literal["untriaged", "triaged", "closed"]
-TRIAGES: tuple[Triage, ...] = ("untriaged", "triaged", "closed")
-Tracker = Literal["product_assist", "active"]
-TRACKERS: tuple[Tracker | None, ...] = (None, "active", "product_assist")
 SEVERITIES = tuple(Severity)
 """The gravest first."""
-
-
-def triage_of(stage: TicketStage) -> Triage:
-    """Which of the tiered vistas lists a ticket (W3, R11)."""
-    if stage is TicketStage.NEW:
-        return "untriaged"
-    return "triaged" if stage in UNSOLVED else "closed"
-
-
-def tracker_of(ticket: TicketFacts) -> Tracker | None:
-    """Which tracker lists a ticket (R12); None once it is solved."""
-    if ticket.stage not in UNSOLVED:
-        return None
-    return "product_assist" if ticket.needs_code_change == "yes" or ticket.issues else "active"
 
 
 def closed_at(ticket: TicketFacts) -> datetime | None:

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deskstream.contracts.chain_facts import Severity, TicketType
 from deskstream.contracts.linked import TicketStage
+from deskstream.contracts.vistas import Tracker, Triage
 from deskstream.gateway.api.caller import caller
 from deskstream.gateway.api.cursors import Cursors
 from deskstream.gateway.api.problems import HttpProblem
 from deskstream.gateway.api.work_names import PART, Here, Who, id_of
-from deskstream.gateway.domain import Tracker, Triage
 from deskstream.gateway.store import tickets
 from deskstream.gateway.store.reading import moment
 from deskstream.gateway.store.tickets import TicketFilters, TicketSort

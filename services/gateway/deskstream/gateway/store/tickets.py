@@ -10,7 +10,8 @@ import asyncpg
 
 from deskstream.contracts.chain_facts import Severity, TicketType
 from deskstream.contracts.linked import TicketStage
-from deskstream.gateway.domain import SEVERITIES, TRACKERS, TRIAGES, Tracker, Triage
+from deskstream.contracts.vistas import TRACKERS, TRIAGES, Tracker, Triage
+from deskstream.gateway.domain import SEVERITIES
 from deskstream.gateway.store.lists import Place
 from deskstream.messaging import Tx
 

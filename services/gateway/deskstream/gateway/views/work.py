@@ -9,7 +9,8 @@ from uuid import UUID
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.issues import IssueEvent
 from deskstream.contracts.ticketing import AgentAnswered, AnswerSent, PartEvent, TicketChanged, TicketEvent
-from deskstream.gateway.domain import SEVERITIES, TRACKERS, TRIAGES, closed_at, tracker_of, triage_of
+from deskstream.contracts.vistas import TRACKERS, TRIAGES, tracker_of, triage_of
+from deskstream.gateway.domain import SEVERITIES, closed_at
 from deskstream.messaging import Heard
 
 Row: TypeAlias = tuple[Any, ...]

@@ -12,7 +12,8 @@ from deskstream.contracts import Contract
 from deskstream.contracts.chain_facts import IssueFacts, PartFacts, PartKind, PartRef, Severity, TicketFacts, Weight
 from deskstream.contracts.facts import AccountFacts, Stage
 from deskstream.contracts.linked import ConversationRef, IssueStage, TicketStage
-from deskstream.gateway.domain import TRACKERS, TRIAGES, Recorded, Tracker, Triage
+from deskstream.contracts.vistas import TRACKERS, TRIAGES, Tracker, Triage
+from deskstream.gateway.domain import Recorded
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from deskstream.contracts import Refused
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
 from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
+from deskstream.contracts.vistas import TRACKERS, TRIAGES
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
-from deskstream.ticketing.domain.ticket.vistas import TRACKERS, TRIAGES
 from deskstream.ticketing.domain.ticket.wording import FOR_CUSTOMERS
 from deskstream.ticketing.store import issues, parts, tickets
 from deskstream.ticketing.store.fitting import FEW, fitting

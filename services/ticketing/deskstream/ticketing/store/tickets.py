@@ -7,9 +7,9 @@ from pydantic import TypeAdapter
 
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
+from deskstream.contracts.vistas import TRACKERS, TRIAGES, tracker_of, triage_of
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain.ticket import Ticket, TicketState, Unopened
-from deskstream.ticketing.domain.ticket.vistas import TRACKERS, TRIAGES, tracker_of, triage_of
 
 # A row that is missing gets its number here; the lock is taken in the order of ids.
 _LOAD = """
@@ -89,7 +89,7 @@ async def save(tx: Tx, states: Sequence[TicketState]) -> None:
         [f.id for f in facts],
         [f.number for f in facts],
         [f.stage.value for f in facts],
-        [TRIAGES.index(triage_of(f)) for f in facts],
+        [TRIAGES.index(triage_of(f.stage)) for f in facts],
         [TRACKERS.index(tracker_of(f)) for f in facts],
         [f.type.value for f in facts],
         [f.severity.value for f in facts],
