@@ -68,6 +68,11 @@ async def test_p2_two_copies_of_a_suspect_are_one_try(summing):
             True,
             id="P1: a session that the server is just ending is the world's fault",
         ),
+        pytest.param(
+            asyncpg.InternalClientError("PoolConnectionHolder.release() called on a free connection holder"),
+            True,
+            id="P5: a connection that was cut in the middle of a copy is the world's fault",
+        ),
         pytest.param(asyncpg.InternalClientError("no codec"), False, id="another mistake inside asyncpg is not"),
     ],
 )

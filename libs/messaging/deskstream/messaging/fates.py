@@ -32,6 +32,8 @@ _TRANSIENT: Final = (
     OSError,
 )
 
+_FAREWELLS: Final = ("cannot switch to state", "called on a free connection holder")
+
 
 class Raced(Exception):
     """Another replica created the same position first: the batch is run again on what it left."""
@@ -43,9 +45,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _is_farewell(error: BaseException) -> bool:
-    """The server ended an idle session: its last words were read, the end of the connection not yet. asyncpg has no
-    class of its own for that moment, and none of its other internal errors says so."""
-    return isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
+    """The server ended a session: its last words were read, the end of the connection not yet; or the end came in the
+    middle of a COPY, and the pool had let go of it by itself. asyncpg has no class of its own for these moments, and
+    none of its other internal errors says so."""
+    return isinstance(error, asyncpg.InternalClientError) and any(word in str(error) for word in _FAREWELLS)
 
 
 def concerns_one(error: BaseException) -> bool:
