@@ -11,6 +11,7 @@ from deskstream.contracts import ticket_commands as of_tickets
 from deskstream.contracts.chain_facts import PartKind
 from deskstream.contracts.ids import IssueId, PartId
 from deskstream.ticketing.domain import Known, ticket
+from deskstream.ticketing.domain.issue.chains import end_of_chain, reachable
 from deskstream.ticketing.domain.part import Part, Unmade
 from deskstream.ticketing.store import issues, looking, parts, tickets
 from services.ticketing.tests.given import ANNA, Desk, conversation, made_part, new_id
@@ -106,7 +107,7 @@ async def test_w8_people_come_from_the_nearest_part_that_names_any(pool):
         people = await looking.people_for(tx, [low, high])
         hanging = await looking.hanging_on(tx, [product.id, feature.id])
     assert people == {low: ("bruno", "carla"), high: ("anna",)}
-    assert hanging == {product.id: ("1 parts", "1 issues"), feature.id: ("1 issues",)}
+    assert hanging == {product.id: ("1 part", "1 issue"), feature.id: ("1 issue",)}
 
 
 def _on(issue, part):
@@ -122,11 +123,11 @@ async def test_w9_blockers_are_found_by_any_way(pool):
     async with pool.acquire() as tx, tx.transaction():
         await keep(tx, desk)
         direct = await looking.blockers(tx, [three])
-    assert looking.reachable(three, direct) == {one, two}
-    assert looking.reachable(one, direct) == frozenset()
+    assert reachable(three, direct) == {one, two}
+    assert reachable(one, direct) == frozenset()
 
 
 def test_a_chain_that_bites_its_tail_ends():
     one, two = IssueId(new_id()), IssueId(new_id())
-    assert looking.end_of_chain(one, {one: two, two: one}) in (one, two)
-    assert looking.end_of_chain(one, {}) == one
+    assert end_of_chain(one, {one: two, two: one}) in (one, two)
+    assert end_of_chain(one, {}) == one

@@ -23,6 +23,7 @@ from deskstream.contracts.ticket_commands import ChangeTicket, LinkIssue, OpenTi
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited
 from deskstream.messaging import Heard, Tx
 from deskstream.ticketing.domain import Known, Wish
+from deskstream.ticketing.domain.issue.chains import end_of_chain, reachable
 from deskstream.ticketing.domain.issue.deciding import Awaited as IssueWanted
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.domain.ticket.deciding import Awaited as TicketWanted
@@ -115,7 +116,7 @@ async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime)
         next_of = await looking.originals(tx, [*named, *(one.issue_id for one in asked)])
     ends: list[IssueId | None] = []
     for one in asked:
-        ends.append(looking.end_of_chain(one.duplicate_of, next_of) if one.duplicate_of is not None else None)
+        ends.append(end_of_chain(one.duplicate_of, next_of) if one.duplicate_of is not None else None)
         if one.duplicate_of is not None:
             next_of[one.issue_id] = one.duplicate_of if ends[-1] != one.issue_id else None
     refs = await looking.issue_refs(tx, ends)
@@ -134,7 +135,7 @@ async def relating(tx: Tx, heard: Sequence[Heard[RelateIssue]], now: datetime) -
     direct = await looking.blockers(tx, [issue for one in asked for issue in (one.issue_id, one.to)])
     wishes = []
     for one in heard:
-        blocked_by = looking.reachable(one.data.issue_id, direct)
+        blocked_by = reachable(one.data.issue_id, direct)
         wishes.append(wish_of(one, one.data.issue_id, Known(issue=refs.get(one.data.to), blocked_by=blocked_by)))
         if one.data.kind == "blocks" and one.data.to not in blocked_by:
             direct.setdefault(one.data.to, set()).add(one.data.issue_id)

@@ -1,13 +1,13 @@
 """What decisions look up in other objects, for a whole batch at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from uuid import UUID
+from collections.abc import Iterable, Sequence
 
 from deskstream.contracts.chain_facts import PartFacts, PartRef
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
 from deskstream.contracts.linked import IssueRef
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain.issue.changing import shown
+from deskstream.ticketing.domain.part.people import HANGING, in_the_way, spokespeople
 from deskstream.ticketing.store import issues, parts
 
 # Shared with whoever else hangs work on them; whoever deletes one waits for these, or they for him.
@@ -90,11 +90,15 @@ _HANGING = """
 SELECT
     asked.id,
     (SELECT count(*) FROM parts p WHERE p.parent = asked.id AND NOT p.deleted) AS parts,
-    (SELECT count(*) FROM tickets t WHERE t.part_id = asked.id AND NOT t.deleted AND t.triage < 2) AS tickets,
+    (
+        SELECT count(*)
+        FROM tickets t
+        WHERE t.part_id = asked.id AND NOT t.deleted AND t.stage = ANY($2::text[])
+    ) AS tickets,
     (
         SELECT count(*)
         FROM issues i
-        WHERE i.part_id = asked.id AND NOT i.deleted AND i.stage NOT IN ('completed', 'wont_fix', 'duplicate')
+        WHERE i.part_id = asked.id AND NOT i.deleted AND i.stage = ANY($3::text[])
     ) AS issues
 FROM unnest($1::uuid[]) AS asked(id)
 """
@@ -128,11 +132,11 @@ async def issue_refs(tx: Tx, asked: Iterable[IssueId | None]) -> dict[IssueId, I
 
 
 async def people_for(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, tuple[AgentId, ...]]:
-    """Who speaks for the part of each issue, or for the nearest part above that names anybody."""
-    people: dict[IssueId, tuple[AgentId, ...]] = {}
+    """Who speaks for the part of each issue."""
+    upwards: dict[IssueId, list[PartFacts]] = {}
     for issue, state in await tx.fetch(_PEOPLE, asked):
-        people[issue] = people.get(issue) or _people(parts.read(state).facts)
-    return people
+        upwards.setdefault(issue, []).append(parts.read(state).facts)
+    return {issue: spokespeople(found) for issue, found in upwards.items()}
 
 
 async def one_at_a_time(tx: Tx, what: int) -> None:
@@ -161,10 +165,8 @@ async def parts_above(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, PartFacts
 async def hanging_on(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, tuple[str, ...]]:
     """What stands in the way of deleting each of these parts. Nobody hangs more on them meanwhile."""
     await tx.fetch(_LOCK_PARTS, asked)
-    return {
-        row["id"]: tuple(f"{row[kind]} {kind}" for kind in ("parts", "tickets", "issues") if row[kind])
-        for row in await tx.fetch(_HANGING, asked)
-    }
+    rows = await tx.fetch(_HANGING, asked, *([stage.value for stage in kind] for kind in HANGING))
+    return {row["id"]: in_the_way(row["parts"], row["tickets"], row["issues"]) for row in rows}
 
 
 async def tickets_numbered(tx: Tx, numbers: Sequence[int]) -> dict[int, TicketId]:
@@ -177,33 +179,5 @@ async def issues_numbered(tx: Tx, numbers: Sequence[int]) -> dict[int, IssueId]:
     return {row["number"]: row["id"] for row in await tx.fetch(_ISSUES_BY_NUMBER, numbers)}
 
 
-def reachable(start: UUID, edges: Mapping[IssueId, set[IssueId]]) -> frozenset[IssueId]:
-    """Everything that the edges lead to."""
-    found: set[IssueId] = set()
-    left = [IssueId(start)]
-    while left:
-        for other in edges.get(left.pop(), ()):
-            if other not in found:
-                found.add(other)
-                left.append(other)
-    return frozenset(found)
-
-
-def end_of_chain(start: IssueId, next_of: Mapping[IssueId, IssueId | None], within: int = 1000) -> IssueId:
-    """Where following `next_of` ends; a chain that bites its tail ends somewhere on it."""
-    at = start
-    for _ in range(within):
-        further = next_of.get(at)
-        if further is None:
-            return at
-        at = further
-    return at
-
-
 def _ref(facts: PartFacts) -> PartRef:
     return PartRef(id=facts.id, number=facts.number, name=facts.name, kind=facts.kind)
-
-
-def _people(facts: PartFacts) -> tuple[AgentId, ...]:
-    experts = (facts.first_expert, facts.second_expert)
-    return tuple(dict.fromkeys((*facts.owners, *(one for one in experts if one), *facts.workers)))

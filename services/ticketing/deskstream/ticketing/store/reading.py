@@ -11,6 +11,7 @@ from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListC
 from deskstream.contracts.vistas import TRACKERS, TRIAGES
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
+from deskstream.ticketing.domain.issue import stages
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
 from deskstream.ticketing.domain.ticket.wording import FOR_CUSTOMERS
 from deskstream.ticketing.store import issues, parts, tickets
@@ -103,7 +104,7 @@ SELECT state
 FROM issues
 WHERE NOT deleted
   AND ($1::text IS NULL OR stage = $1)
-  AND ($2::boolean IS NULL OR (stage NOT IN ('completed', 'wont_fix', 'duplicate')) = $2)
+  AND ($2::text[] IS NULL OR stage = ANY($2))
   AND ($3::uuid IS NULL OR part_id = $3)
   AND ($4::text IS NULL OR owner = $4)
 ORDER BY CASE WHEN $5 THEN tickets END DESC, CASE WHEN $5 THEN customers END DESC, number DESC
@@ -212,7 +213,8 @@ async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str,
 async def list_issues(tx: Tx, asked: ListIssues) -> dict[str, Any]:
     """A page of issues, newest or heaviest first (W13), and whether there are more."""
     by_weight = asked.sort == "weight"
-    values = (asked.stage, asked.open, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit + 1)
+    among = None if asked.open is None else sorted(stages.UNENDED if asked.open else stages.ENDED)
+    values = (asked.stage, among, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit + 1)
     rows = await _planned_anew(tx, _ISSUES, *values)
     found = [issues.read(row["state"]).facts for row in rows[: asked.limit]]
     shown = fitting([facts.model_dump(mode="json", include=_ISSUE_ROW) for facts in found])

@@ -9,7 +9,8 @@ from deskstream.contracts.linked import IssueStage
 TRIAGE = IssueStage.TRIAGE
 COMPLETED, WONT_FIX, DUPLICATE = IssueStage.COMPLETED, IssueStage.WONT_FIX, IssueStage.DUPLICATE
 ENDED: Final = frozenset({COMPLETED, WONT_FIX, DUPLICATE})
-WORKING: Final = frozenset(IssueStage) - ENDED - {TRIAGE}
+UNENDED: Final = frozenset(IssueStage) - ENDED
+WORKING: Final = UNENDED - {TRIAGE}
 
 
 class Way(StrEnum):
