@@ -91,6 +91,7 @@ STATUSES = {
         "issues_block_each_other",
         "issues_not_related",
         "answer_tells_too_much",
+        "names_confidential_issue",
         "nobody_to_answer",
         "no_customer_engineer",
         "no_public_link",
