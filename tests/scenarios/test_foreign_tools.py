@@ -4,9 +4,13 @@ import asyncio
 import json
 from urllib.parse import urlsplit
 
+import pytest
+
 from deskstream.contracts.ingest import CountInbound
 from deskstream.contracts.routing import Availability, SaveAgent
 from deskstream.testkit.eventually import eventually
+
+pytestmark = pytest.mark.slow
 
 FROM_SHOP = b"""
 {"external_id": "one@shop.example", "sender": {"email": "pat@shop.example"}, "title": "Till is down", "text": "Help."}

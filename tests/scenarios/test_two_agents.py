@@ -56,6 +56,7 @@ async def test_c16_a_reply_written_without_seeing_a_colleagues_is_shown_it_first
         assert replies(shown) == ["Restart it.", "Or reinstall it."]
 
 
+@pytest.mark.slow
 async def test_c16_a_note_counts_as_news_and_having_seen_it_suffices(open_desk, broker):
     async with open_desk() as desk:
         await publish(broker, "ada")

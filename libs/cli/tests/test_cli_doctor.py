@@ -60,6 +60,7 @@ async def test_o5_nothing_was_prepared(place):
     assert "does not answer" in found["services"].sentence
 
 
+@pytest.mark.slow
 async def test_o5_a_service_that_was_stopped_falls_behind(place, database, nats_url):
     await prepare(SERVICES, database, nats_url)
     async with desk([COUNTING], database, nats_url) as services:

@@ -44,6 +44,7 @@ async def tallied(place, services=SERVICES):
     return report.tallies, "; ".join(told), wrong
 
 
+@pytest.mark.slow
 async def test_p7_every_event_of_a_lane_is_accounted_for_at_its_reader(place, database, nats_url):
     POISON.add("poison")
     async with desk(SERVICES, database, nats_url) as services:
@@ -95,6 +96,7 @@ async def test_p7_events_that_are_lost_at_the_end_of_a_key_are_missed(place, dat
     assert f"summing lacks 5 of 5 events of {LANE}, and nothing is on its way." in told
 
 
+@pytest.mark.slow
 async def test_p7_a_reader_that_is_behind_is_underway_and_not_lost(place, database, nats_url):
     await prepare(SERVICES, database, nats_url)
     async with desk([COUNTING], database, nats_url) as services:
@@ -164,6 +166,7 @@ async def test_p7_messages_that_ingest_forgot_with_its_database_are_missed(place
     assert "1 messages of email lie in the stream" in told
 
 
+@pytest.mark.slow
 async def test_p7_the_command_shows_the_accounts(deskstream, database, nats_url):
     await prepare(installed_services().values(), database, nats_url)
     report = (await deskstream("doctor", "--json")).json

@@ -136,6 +136,7 @@ def waiting_states(pool, expected):
     return check
 
 
+@pytest.mark.slow
 async def test_p6_a_message_that_always_fails_is_dead_after_eight_tries(database, nats_url):
     POISON.add("poison")
     async with desk([COUNTING, SUMMING], database, nats_url) as services:

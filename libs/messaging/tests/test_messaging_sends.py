@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from deskstream.contracts.ids import ConversationId, ReplyId
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
@@ -168,6 +169,7 @@ async def test_p11_a_service_that_stops_ends_what_it_is_sending_and_begins_nothi
     assert post.taken == [("a", 1)]
 
 
+@pytest.mark.slow
 async def test_p9_what_stays_unknown_is_tried_eight_times_and_then_left_to_a_person(database, nats_url):
     post = Post(troubles={"lost": [SendUnknown("no answer") for _ in range(20)]})
     async with desk([COUNTING, posting(post)], database, nats_url) as services:

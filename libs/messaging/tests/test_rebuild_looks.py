@@ -3,6 +3,7 @@
 import asyncio
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from deskstream.messaging.comparing import Fit, look, mend_older_stream
@@ -44,6 +45,7 @@ async def test_a_purged_stream_is_noticed_although_nothing_was_said_at_the_first
         assert await seen(counting) is Fit.STREAM_OLDER
 
 
+@pytest.mark.slow
 async def test_what_is_on_its_way_while_they_are_compared_is_not_published_twice(database, nats_url):
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
         counting, summing = services["counting"], services["summing"]

@@ -107,6 +107,7 @@ async def test_o5_without_an_exporter_a_trace_still_passes_through(database, nat
         assert json.loads(await pool.fetchval("SELECT body FROM journal"))["traceparent"] == FOLLOWED
 
 
+@pytest.mark.slow
 async def test_o5_a_share_of_what_arrives_is_followed(collector, database, nats_url, monkeypatch):
     monkeypatch.setenv("DESKSTREAM_TRACE_RATIO", "1")
     async with desk([COUNTING, SUMMING], database, nats_url):

@@ -237,7 +237,7 @@ class Life(RuleBasedStateMachine):
         check_history(self.story)
 
 
-TestWhateverHappens = Life.TestCase
+TestWhateverHappens = pytest.mark.slow(Life.TestCase)
 TestWhateverHappens.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 

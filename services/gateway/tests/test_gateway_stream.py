@@ -40,6 +40,7 @@ async def test_without_a_place_it_begins_now(serving, hear, story):
         assert await next_event(stream) == (2, "owner_chosen")
 
 
+@pytest.mark.slow
 async def test_broken_off_again_and_again_nothing_is_missed_or_seen_twice(serving, hear, story):
     stories = [story(n) for n in range(200)]
 

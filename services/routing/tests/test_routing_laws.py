@@ -73,6 +73,7 @@ def play(new_desk, id_named):
     return new_desk, step
 
 
+@pytest.mark.slow
 @given(steps=st.lists(STEPS, max_size=60))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_the_laws_of_the_floor(play, steps):

@@ -118,6 +118,7 @@ def test_a_pattern_that_takes_for_ever_elsewhere_is_quick(tried):
     assert tried([{"name": "evil", "pattern": "(a+)+$"}], "a" * 8000 + "b").winner is None
 
 
+@pytest.mark.slow
 def test_patterns_too_large_for_one_pass_are_tried_one_by_one():
     many = [f"(?i)[a-z]{{1,900}}{number}x" for number in range(400)]
     patterns = Patterns([*many, "needle"])

@@ -4,6 +4,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -155,7 +156,7 @@ class Life(RuleBasedStateMachine):
             check_history(self.desk, self.one)
 
 
-TestWhateverHappens = Life.TestCase
+TestWhateverHappens = pytest.mark.slow(Life.TestCase)
 TestWhateverHappens.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 

@@ -206,6 +206,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(STEPS, st.integers(0, 2**16))
 def test_any_order_any_repeat_of_endings_gives_the_same_end(steps, seed):
