@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from deskstream.calendars import BusinessCalendar, Window
 from deskstream.contracts import conversation as said
 from deskstream.contracts.facts import ConversationFacts, Kind, Note, ReceivedMessage, Reply, Resolution, Stage, Wait
 from deskstream.contracts.ids import AgentId, ConversationId, MessageId, NoteId, ReplyId, ThreadId
 from deskstream.contracts.inbound import DeliveryState, Identity
 from deskstream.contracts.message import Event
 from deskstream.contracts.sla import Metric
-from deskstream.sla.domain import BusinessCalendar, Clocks, Policy, Rules, Window, Woken, decide, due, evolve
+from deskstream.sla.domain import Clocks, Policy, Rules, Woken, decide, due, evolve
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NAMES = UUID("b7f0c7de-0d47-4ae6-93f5-5f2fd3f2a2f1")

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from deskstream.calendars import DAY, Window
 from deskstream.calendars.forms import CalendarForm, calendar_of
 from deskstream.calendars.hours import week_of
 from deskstream.contracts.sla import Metric
 from deskstream.sla.app import SERVICE, build, policy
 from deskstream.sla.config import Settings
-from deskstream.sla.domain import DAY, Window
 
 HOUR = 3600
 NINE_TO_FIVE = (Window(9 * HOUR, 17 * HOUR),)

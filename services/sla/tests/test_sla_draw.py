@@ -2,7 +2,7 @@
 
 import pytest
 
-from deskstream.sla.domain import WHOLE_DAY, BusinessCalendar
+from deskstream.calendars import WHOLE_DAY, BusinessCalendar
 from deskstream.sla.draw import weekend_picture
 
 WEEKEND = """\

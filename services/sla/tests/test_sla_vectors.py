@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from deskstream.calendars import WHOLE_DAY, BusinessCalendar
 from deskstream.contracts.sla import ClockStopped, Metric, Outcome
-from deskstream.sla.domain import WHOLE_DAY, BusinessCalendar
 
 HOUR = timedelta(hours=1)
 

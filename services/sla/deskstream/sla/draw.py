@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from deskstream.sla.domain import BusinessCalendar, elapsed
+from deskstream.calendars import BusinessCalendar, elapsed
 
 OPEN, RUNNING, STOPPED, DUE = "░", "█", "●", "◆"
 
