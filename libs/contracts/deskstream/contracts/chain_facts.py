@@ -56,7 +56,11 @@ class Tombstone(Contract):
 
 
 class Weight(Contract):
-    """How many tickets hang on an issue or enhancement, and how many customers stand behind them."""
+    """How many tickets hang on an issue or enhancement, and how many customers stand behind them.
+
+    W13 counts the value of linked opportunities, too. Its place is here, as one more optional field beside these, and a
+    column beside theirs to sort by; the CRM, which owns opportunities, says none.
+    """
 
     tickets: int = 0
     customers: int = 0
