@@ -78,6 +78,19 @@ class Asked:
             self.unanswered.pop(0)
 
 
+def has_begun(database):
+    """Whether something was counted, and not everything."""
+
+    async def check():
+        connection = await asyncpg.connect(database)
+        try:
+            return 0 < await connection.fetchval("SELECT coalesce(sum(total), 0) FROM summing.counters") < KEYS * EACH
+        finally:
+            await connection.close()
+
+    return check
+
+
 async def nothing_lost_nothing_twice(database, numbers=None, *, within):
     wanted = dict(numbers or {f"k{n}": EACH for n in range(KEYS)})
     connection = await asyncpg.connect(database)
@@ -180,9 +193,9 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(dat
     async with desk([COUNTING, SUMMING], database, url):
         client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
         counted = asyncio.create_task(count_everything(client))
-        await asyncio.sleep(0.3)
+        await eventually(has_begun(database), within=20)
         server.stop()
-        await asyncio.sleep(1)
+        await eventually(lambda: not client.is_connected)
         assert server.start() == url
         await counted
         await nothing_lost_nothing_twice(database, within=40)

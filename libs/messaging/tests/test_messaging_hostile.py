@@ -13,10 +13,9 @@ from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
 async def test_p6_a_subject_that_is_not_utf_8_stops_nobody(database, nats_url, broker):
     host, port = nats_url.removeprefix("nats://").split(":")
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
-        _, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b'CONNECT {"verbose":false}\r\nPUB events.counting.counted.k\xff\xfe 2\r\n{}\r\nPING\r\n')
-        await writer.drain()
-        await asyncio.sleep(0.2)
+        await reader.readuntil(b"PONG")
         await publish(broker, [counted("good", 1)])
         pool = services["summing"].pool
         await eventually(lambda: pool.fetchval("SELECT total = 1 FROM counters WHERE id = 'good'"))
@@ -30,12 +29,11 @@ async def test_a_type_that_nobody_could_have_named_is_kept_and_stops_nobody(data
     host, port = nats_url.removeprefix("nats://").split(":")
     lines = f"NATS/1.0\r\nce-type: {kind}\r\nce-sequence: 3\r\n\r\n".encode(errors="surrogatepass")
     async with desk([COUNTING, SUMMING], database, nats_url) as services:
-        _, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(host, int(port))
         size = f"{len(lines)} {len(lines) + len(body)}".encode()
         writer.write(b'CONNECT {"verbose":false,"headers":true}\r\nHPUB %b %b\r\n' % (subject.encode(), size))
         writer.write(lines + body + b"\r\nPING\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.1)
+        await reader.readuntil(b"PONG")
         await publish(broker, [counted("good", 1)])
         pool = services["summing"].pool
         await eventually(lambda: pool.fetchval("SELECT total = 1 FROM counters WHERE id = 'good'"))
@@ -85,7 +83,7 @@ async def test_p11_nobody_waits_for_a_service_that_stops(database, nats_url, bro
             asks = [asyncio.create_task(commands.call(broker, Count(counter=f"c{n}"), within=9)) for n in range(400)]
             await eventually(lambda: counting.runner.backlog >= 390)
             stopping = asyncio.create_task(counting.stop())
-            await asyncio.sleep(0.1)
+            await eventually(lambda: not counting.runner.has_room())
         async with asyncio.timeout(3):
             answers = await asyncio.gather(*asks)
         assert {answer.error.code if answer.error else True for answer in answers} == {True, "unavailable"}

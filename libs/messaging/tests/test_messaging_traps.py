@@ -148,7 +148,7 @@ async def test_p11_a_command_that_runs_while_the_service_stops_gets_its_answer(d
             asked = asyncio.create_task(services["summing"].call(Count(counter="a")))
             await eventually(lambda: holding.fetchval(WAITS_FOR_A_LOCK), within=5)
             stopped = asyncio.create_task(services["counting"].stop())
-            await asyncio.sleep(0.2)
+            await eventually(lambda: not services["counting"].runner.has_room())
         answer = await asked
         assert answer.ok
         assert answer.result == {"total": 2}
