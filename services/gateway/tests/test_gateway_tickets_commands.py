@@ -256,10 +256,21 @@ async def test_whose_conversation_it_is_nobody_else_says(door, unread):
     assert {type(command) for command, _, _ in unread.calls} == {PrefillTicket}
 
 
+async def test_issues_are_narrowed_down_by_what_ticketing_is_asked(door, unread):
+    query = f"severity=high&security=yes&linked=false&account={OTHER}&unowned=true&open=true&sort=weight"
+    await door.get(f"/api/issues?{query}")
+    ((command, _, _),) = unread.calls
+    assert command == of_issues.ListIssues(
+        severity="high", security="yes", linked=False, account_id=OTHER, owner="", open=True, sort="weight"
+    )
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/api/issues?sort=title", "/api/issues?limit=1000000", "/api/issues?skip=-1", "/api/issues?strange=1",
+        "/api/issues?severity=dire", "/api/issues?security=maybe", "/api/issues?account=acme", "/api/issues?linked=2",
+        "/api/issues?owner=anna&unowned=true",
         "/api/parts?limit=0", "/api/contacts/carla/tickets", f"/api/contacts/{ID}/tickets?before=0",
         "/api/accounts/acme/chain", "/api/tickets/TKT-7/chain?limit=101", f"/api/issues/{ID}/likes/{ID}",
     ],

@@ -193,6 +193,24 @@ async def test_w13_issues_and_parts_sort_by_weight(around):
     assert [one["number"] for one in (await around.ask(of_issues.ListIssues(open=False)))["issues"]] == []
 
 
+async def test_w9_issues_are_narrowed_down(around):
+    ticket = await around.open()
+    linked = await around.file(ticket, severity="high", title="linked")
+    await around.file(security="yes", owner="bruno", title="secret")
+    await around.issue(linked, lambda it: it["weight"]["tickets"] == 1)
+
+    async def listed(**filters):
+        return [one["title"] for one in (await around.ask(of_issues.ListIssues(**filters)))["issues"]]
+
+    assert await listed(severity="high") == await listed(linked=True) == await listed(owner="") == ["linked"]
+    assert await listed(account_id=ticket["account"]["id"], security="no") == ["linked"]
+    assert await listed(security="yes") == await listed(linked=False) == await listed(owner="bruno") == ["secret"]
+    assert await listed(account_id=uuid4()) == await listed(security="unsure") == []
+    await around.ask(of_issues.MarkSecurity(issue_id=linked["id"], security="unsure", reason="it may be"))
+    await around.ask(of_issues.ChangeIssue(issue_id=linked["id"], severity="low"))
+    assert await listed(security="unsure", severity="low") == ["linked"]
+
+
 async def test_w14_the_product_tree_moves_and_keeps_its_work(around):
     product = await around.part("Shop", "product")
     cart = await around.part("Cart", "capability", parent=product["id"])

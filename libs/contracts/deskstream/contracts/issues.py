@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from deskstream.contracts.chain_facts import IssueFacts, Maturity, PartKind, Relation, Severity, Task
-from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
+from deskstream.contracts.ids import AccountId, AgentId, IssueId, PartId, TicketId
 from deskstream.contracts.linked import ConversationRef, IssueRef, IssueStage
 from deskstream.contracts.message import Command, Event
 from deskstream.contracts.ticket_commands import TEXT_LIMIT, Handle, Reason, Title
@@ -217,6 +217,13 @@ class ListIssues(Command, service="ticketing"):
     """Neither completed, nor won't fix, nor a duplicate."""
     part_id: PartId | None = None
     owner: str | None = Field(None, max_length=64)
+    """The empty text: only what nobody owns."""
+    severity: Severity | None = None
+    security: Literal["no", "unsure", "yes"] | None = None
+    linked: bool | None = None
+    """Whether a ticket hangs on it."""
+    account_id: AccountId | None = None
+    """Only those on which a ticket of this account's hangs."""
     sort: Literal["newest", "weight"] = "newest"
     skip: int = Field(0, ge=0, le=100_000)
     limit: int = Field(50, ge=1, le=100)

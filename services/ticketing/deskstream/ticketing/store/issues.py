@@ -33,11 +33,12 @@ WHERE object_id = ANY($1::uuid[])
 """
 
 _SAVE = """
-INSERT INTO issues (id, number, stage, part_id, owner, duplicate_of, tickets, customers, deleted, state)
-SELECT id, number, stage, part_id, owner, duplicate_of, tickets, customers, deleted, state
+INSERT INTO issues
+    (id, number, stage, part_id, owner, duplicate_of, tickets, customers, deleted, severity, security, state)
+SELECT id, number, stage, part_id, owner, duplicate_of, tickets, customers, deleted, severity, security, state
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::integer[], $8::integer[],
-            $9::boolean[], $10::text[])
-    AS new(id, number, stage, part_id, owner, duplicate_of, tickets, customers, deleted, state)
+            $9::boolean[], $10::text[], $11::text[], $12::text[])
+    AS new(id, number, stage, part_id, owner, duplicate_of, tickets, customers, deleted, severity, security, state)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE
 SET stage = excluded.stage,
@@ -47,6 +48,8 @@ SET stage = excluded.stage,
     tickets = excluded.tickets,
     customers = excluded.customers,
     deleted = excluded.deleted,
+    severity = excluded.severity,
+    security = excluded.security,
     state = excluded.state
 """
 
@@ -121,6 +124,8 @@ async def save(tx: Tx, states: Sequence[IssueState]) -> None:
         [f.weight.tickets for f in facts],
         [f.weight.customers for f in facts],
         [f.deleted is not None for f in facts],
+        [f.severity.value for f in facts],
+        [f.security for f in facts],
         [written(state) for state in filed],
     )
     await weigh(tx, [(s.id, ticket, joined) for s in filed for ticket, joined in s.moved.items()])

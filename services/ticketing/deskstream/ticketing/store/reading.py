@@ -106,7 +106,17 @@ WHERE NOT deleted
   AND ($1::text IS NULL OR stage = $1)
   AND ($2::text[] IS NULL OR stage = ANY($2))
   AND ($3::uuid IS NULL OR part_id = $3)
-  AND ($4::text IS NULL OR owner = $4)
+  AND ($4::text IS NULL OR coalesce(owner, '') = $4)
+  AND ($8::text IS NULL OR severity = $8)
+  AND ($9::text IS NULL OR security = $9)
+  AND ($10::boolean IS NULL OR (tickets > 0) = $10)
+  AND ($11::uuid IS NULL OR id IN (
+      SELECT w.object_id
+      FROM tickets t
+      JOIN weights w ON w.ticket_id = t.id
+      WHERE t.account = $11
+        AND NOT t.deleted
+  ))
 ORDER BY CASE WHEN $5 THEN tickets END DESC, CASE WHEN $5 THEN customers END DESC, number DESC
 OFFSET $6
 LIMIT $7
@@ -215,7 +225,8 @@ async def list_issues(tx: Tx, asked: ListIssues) -> dict[str, Any]:
     by_weight = asked.sort == "weight"
     among = None if asked.open is None else sorted(stages.UNENDED if asked.open else stages.ENDED)
     values = (asked.stage, among, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit + 1)
-    rows = await _planned_anew(tx, _ISSUES, *values)
+    narrowed = (asked.severity, asked.security, asked.linked, asked.account_id)
+    rows = await _planned_anew(tx, _ISSUES, *values, *narrowed)
     found = [issues.read(row["state"]).facts for row in rows[: asked.limit]]
     shown = fitting([facts.model_dump(mode="json", include=_ISSUE_ROW) for facts in found])
     return {"issues": shown, "more": len(rows) > len(shown)}
