@@ -6,7 +6,7 @@ import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
-from deskstream.contracts.conversation import ChangeTags
+from deskstream.contracts.conversation import ChangeTags, ConversationEvent
 from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import Resolution, Stage, Wait
 from deskstream.contracts.ids import ReplyId, TicketId
@@ -274,6 +274,7 @@ def test_when_a_conversation_suggests_a_ticket(stage, after, tickets, dismissed,
         assert story.ask(DismissTicketSuggestion) == []
     (noted,) = with_suggestion(story.ask(ChangeTags, add={"stalled": ""}), FIVE_MINUTES)
     valid = story.facts.valid_at or story.now
+    assert isinstance(noted, ConversationEvent)
     assert suggests_ticket(noted.after, valid + after) is suggests
 
 
