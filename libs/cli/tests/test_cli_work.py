@@ -59,7 +59,7 @@ async def test_the_chain_is_drawn_from_any_of_its_members(deskstream, work):
     drawn = await deskstream("chain", f"tkt-{ticket['number']}")
     assert drawn.code == 0
     assert drawn.lines == [
-        f"TKT-{ticket['number']} “It crashes”, on hold",
+        f"TKT-{ticket['number']} “It crashes”, on hold, until ISS-{issue['number']}",
         "├── Acme",
         "├── CONV-12",
         f"├── ISS-{issue['number']} “Overflow”, triage, confidential, waited for, 1 ticket",
@@ -164,3 +164,22 @@ def test_w10_what_no_ticket_holds_together_is_drawn(member, lines):
     at = -1
     for line in lines:
         assert (at := drawn.find(line, at + 1)) >= 0, drawn
+
+
+@pytest.mark.parametrize(
+    ("stage", "waits", "told"),
+    [
+        pytest.param("new", (), "new, our turn, anna", id="W3: new: ours"),
+        pytest.param("open", (), "open, our turn, anna", id="W3: open: ours"),
+        pytest.param("pending", (), "pending, the customer's turn, anna", id="W3: pending: the customer's"),
+        pytest.param("on_hold", ("ISS-31", "carla"), "on hold, until ISS-31 and carla, anna", id="W3: on hold: named"),
+        pytest.param("solved", (), "solved, anna", id="W3: solved: nobody's"),
+    ],
+)
+def test_a_ticket_says_who_acts_next(stage, waits, told):
+    ticket = {"number": 7, "title": "Crash", "stage": stage, "owner": "anna", "deleted": False, "waits": waits,
+              "account": None, "conversations": [], "issues": [], "part": 1}  # fmt: skip
+    chain = {"tickets": [ticket], "issues": [], "parts": PARTS, "conversations": [], "accounts": [], "more": False}
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(tree_of(chain, Member("ticket", 7)))
+    assert console.export_text().splitlines()[0].rstrip() == f"TKT-7 “Crash”, {told}"

@@ -12,6 +12,8 @@ from deskstream.cli.work.names import Member
 Found = Mapping[str, Any]
 
 _OVER: Final = ("solved", "closed", "canceled", "completed", "wont_fix", "duplicate")
+# Who acts next (W3); a wait is named instead, and over is over.
+_TURNS: Final = {"new": "our turn", "open": "our turn", "pending": "the customer's turn"}
 _PREFIX: Final = {"ticket": "TKT", "issue": "ISS", "conversation": "CONV", "part": "PART", "account": "ACC"}
 
 
@@ -97,9 +99,12 @@ def _parts_below(root: Tree, number: int, parts: Iterable[Found]) -> None:
 
 
 def _ticket(ticket: Found) -> Text:
-    owner = f", {one_line(ticket['owner'], 20)}" if ticket["owner"] else ""
-    gone = ", deleted" if ticket["deleted"] else ""
-    return _titled(f"TKT-{ticket['number']}", ticket["title"], ticket["stage"], f"{owner}{gone}")
+    turn = _TURNS.get(ticket["stage"])
+    if ticket["stage"] == "on_hold" and ticket["waits"]:
+        turn = f"until {one_line(' and '.join(ticket['waits']), 60)}"
+    more = [turn, one_line(ticket["owner"] or "", 20), "deleted" if ticket["deleted"] else ""]
+    told = "".join(f", {word}" for word in more if word)
+    return _titled(f"TKT-{ticket['number']}", ticket["title"], ticket["stage"], told)
 
 
 def _issue(issue: Found, *, waits: bool = False) -> Text:
