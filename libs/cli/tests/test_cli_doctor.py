@@ -76,6 +76,19 @@ async def test_o5_a_service_that_was_stopped_falls_behind(place, database, nats_
     assert "deskstream run summing" in found["services"].mend
 
 
+@pytest.mark.parametrize(
+    ("reader", "mend"),
+    [
+        pytest.param("sla", "Start it: `deskstream run sla`", id="a service of ours"),
+        pytest.param("channel_pager", "Start it where it runs", id="an adapter of elsewhere"),
+    ],
+)
+def test_n1_whoever_does_not_run_is_started_where_it_is(reader, mend):
+    found = judged((reader, "OUTBOUND_PAGER"), Lag(1, heard=False), Lag(1, heard=False))
+    assert found.sentence == f"{reader} is 1 message behind in OUTBOUND_PAGER, and nobody reads for it."
+    assert found.mend.startswith(mend)
+
+
 async def pending(client):
     return (await client.jsm().consumer_info("EVENTS_COUNTING", "summing")).num_pending == 30
 

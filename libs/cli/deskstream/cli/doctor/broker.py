@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Final
 
 import httpx
@@ -11,8 +12,10 @@ from nats.js.errors import NotFoundError
 
 from deskstream.cli.asking import Client
 from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
+from deskstream.cli.output import count_of
 from deskstream.cli.provision import DIFFERS, UNCHANGED, planned, wanted
 from deskstream.messaging import Declaration
+from deskstream.runtime.channels import GROUP
 
 LAG_WORTH_A_LOOK: Final = 1000
 SECOND_LOOK_AFTER_S: Final = 1.0
@@ -102,14 +105,18 @@ async def _look(client: Client, declarations: Sequence[Declaration]) -> Mapping[
     return lags
 
 
+def _start(reader: str) -> str:
+    """What is installed here can be run here."""
+    installed = reader in entry_points(group=GROUP).names
+    return f"Start it: `deskstream run {reader}`" if installed else "Start it where it runs: it is not installed here"
+
+
 def judged(reader: tuple[str, str], lag: Lag, before: Lag) -> Finding | None:
     """What it means to be so far behind now, and a moment before."""
     name, stream = reader
-    what = f"{name} is {lag.pending:,} messages behind in {stream}"
+    what = f"{name} is {count_of(lag.pending, 'message')} behind in {stream}"
     if not lag.heard:
-        return wrong(
-            "lag", f"{what}, and nobody reads for it.", f"Start it: `deskstream run {name}`, or look at its log."
-        )
+        return wrong("lag", f"{what}, and nobody reads for it.", f"{_start(name)}, or look at its log.")
     if lag.pending <= LAG_WORTH_A_LOOK:
         return None
     if lag.pending < before.pending:
