@@ -29,6 +29,8 @@ from deskstream.runtime.privileges.guard import Guard
 from deskstream.runtime.schemas import installed_services, schemas
 
 DATA = "data"
+STARTED_WITHIN_S = 180.0
+"""How long the services may take to come to answering, on a machine that has much else to do."""
 FIRST = ("ingest", "crm", "conversation")
 """What the most of a message's way runs through has a second replica; all others run in one process more."""
 
@@ -140,6 +142,6 @@ async def _furnish(client: Client) -> None:
         for n in range(5)
     ]  # fmt: skip
     for ask in asks:
-        answer = await commands.call(client, ask, within=60.0)
+        answer = await commands.call(client, ask, within=STARTED_WITHIN_S)
         if not answer.ok:
             raise RuntimeError(f"{ask!r} was refused: {answer.error}")
