@@ -180,6 +180,7 @@ def test_a_ticket_says_who_acts_next(stage, waits, told):
     ticket = {"number": 7, "title": "Crash", "stage": stage, "owner": "anna", "deleted": False, "waits": waits,
               "account": None, "conversations": [], "issues": [], "part": 1}  # fmt: skip
     chain = {"tickets": [ticket], "issues": [], "parts": PARTS, "conversations": [], "accounts": [], "more": False}
-    console = Console(width=200, record=True, file=StringIO())
-    console.print(tree_of(chain, Member("ticket", 7)))
-    assert console.export_text().splitlines()[0].rstrip() == f"TKT-7 “Crash”, {told}"
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(tree_of(chain, Member("ticket", 7)))
+    assert captured.get().splitlines()[0].rstrip() == f"TKT-7 “Crash”, {told}"
