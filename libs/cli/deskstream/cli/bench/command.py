@@ -17,7 +17,11 @@ from deskstream.cli.problem import misused
 from deskstream.contracts.conversation import LANE
 from deskstream.runtime.schemas import installed_services
 
-app = typer.Typer(no_args_is_help=True, help="Measure what the machine gives and what the system makes of it.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure what the machine gives and what the system makes of it. The servers let every service do anything: "
+    "permissions are tried by `deskstream faults`, not measured here.",
+)
 
 Bounds = tuple[tuple[str, str, str], ...]
 
