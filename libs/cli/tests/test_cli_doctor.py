@@ -85,6 +85,7 @@ async def test_o5_a_service_that_was_stopped_falls_behind(place, database, nats_
 )
 def test_n1_whoever_does_not_run_is_started_where_it_is(reader, mend):
     found = judged((reader, "OUTBOUND_PAGER"), Lag(1, heard=False), Lag(1, heard=False))
+    assert found is not None
     assert found.sentence == f"{reader} is 1 message behind in OUTBOUND_PAGER, and nobody reads for it."
     assert found.mend.startswith(mend)
 
