@@ -66,6 +66,20 @@ async def test_p7_a_failing_message_and_its_copy_are_one_that_waits(database, na
         assert await add_up(services)
 
 
+async def test_p7_what_comes_again_while_it_waits_is_a_double(database, nats_url, broker):
+    POISON.add("poison")
+    await prepare(SAMPLE, database, nats_url)
+    events = [counted("a", 1, "poison"), counted("a", 2)]
+    async with desk(SAMPLE, database, nats_url) as services:
+        await publish(broker, events)
+        await eventually(lambda: services["summing"].figures.received[LANE] == 2)
+        await publish(broker, events)
+        await eventually(lambda: services["summing"].figures.received[LANE] == 4)
+        assert fates(services) == {"failed": 1, "waiting": 1, "duplicate": 2}
+        assert await add_up(services)
+    POISON.clear()
+
+
 async def test_p7_commands_that_are_refused_are_counted_so(database, nats_url):
     async with desk(SAMPLE, database, nats_url) as services:
         await services["summing"].call(Count(counter="a", note="refuse"))

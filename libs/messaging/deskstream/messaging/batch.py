@@ -137,7 +137,7 @@ class Batch:
             await timers.postpone(tx, item, fold.now + TIMER_PAUSE)
         # First, for a suspect that has to wait after all stands in both.
         await waiting.remove(tx, fold.passed)
-        await waiting.save(tx, fold.waiters, fold.now)
+        fold.waited_already(await waiting.save(tx, fold.waiters, fold.now))
         await asked.save(tx, fold.answers, fold.now)
         moved = (fold.progress.changed(before), heads.changed(heads_before))
         if said or marks or any(moved[0]) or any(moved[1]):

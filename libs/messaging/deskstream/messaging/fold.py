@@ -108,6 +108,13 @@ class Fold:
             self.waiters.append(Waiter(item, why, self.now + GAP_PATIENCE, tries=tries))
             self._pass(item)
 
+    def waited_already(self, items: Sequence[Item]) -> None:
+        """These came again while their rows wait behind a key that is held up, and were not looked up."""
+        for item in items:
+            self.outcomes.waiting -= 1
+            self.outcomes.duplicate += 1
+            item.fate = Fate.DUPLICATE
+
     def _take(self, item: Item, targets: list[Target] | Exception) -> None:
         try:
             if isinstance(targets, Exception):

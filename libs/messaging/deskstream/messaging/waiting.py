@@ -53,6 +53,7 @@ SET state = excluded.state,
     tries = excluded.tries,
     next_at = excluded.next_at
 WHERE excluded.state IN ('failed', 'trying', 'dead')
+RETURNING lane, key, seq, message_id
 """
 
 _BEHIND = """
@@ -118,15 +119,15 @@ RETURNING lane, key, seq, message_id, tries, state
 """
 
 
-async def save(tx: Tx, waiters: Sequence[Waiter], now: datetime) -> None:
-    """Writes rows; one that only waits never replaces one that failed."""
+async def save(tx: Tx, waiters: Sequence[Waiter], now: datetime) -> list[Item]:
+    """Writes rows; one that only waits never replaces one that failed. Returns the items that waited already."""
     if not waiters:
-        return
+        return []
     # The same event twice in one batch waits once.
     waiters = list({(w.item.position, w.item.sequence, w.item.id): w for w in waiters}.values())
     items = [w.item for w in waiters]
     failures = [w.failure or Failure("", "", "") for w in waiters]
-    await tx.execute(
+    rows = await tx.fetch(
         _SAVE,
         [i.lane for i in items],
         [i.key for i in items],
@@ -143,6 +144,8 @@ async def save(tx: Tx, waiters: Sequence[Waiter], now: datetime) -> None:
         [w.next_at for w in waiters],
         now,
     )
+    written = {((row["lane"], row["key"]), row["seq"], row["message_id"]) for row in rows}
+    return [item for item in items if (item.position, item.sequence, item.id) not in written]
 
 
 async def behind(tx: Tx, positions: Iterable[Position]) -> list[tuple[Item, str]]:
