@@ -272,3 +272,19 @@ async def test_w12_a_customer_sees_stages_in_plain_words_and_no_internal_ticket(
             "links": [],
         }
     ]
+
+
+async def test_w12_no_title_that_a_customer_sees_names_a_confidential_issue(around):
+    link = "https://code.example/acme/shop/31"
+    issue = await around.file(title="Zephyr overflow")
+    await around.ask(of_issues.PublishIssue(issue_id=issue["id"], link=link, reveals="no"))
+    titles = [f"See iss {issue['number']}", f"Crash, {link}?tab=1", f"Crash {issue['id']}", "See ISS-999", "Crash"]
+    opened = [await around.open(title=title) for title in titles]
+
+    async def seen():
+        listed = (await around.ask(asked.ListCustomerTickets(contact_id=ADA.id)))["tickets"]
+        return [one["title"] for one in reversed(listed)]
+
+    assert await seen() == titles
+    await around.ask(of_issues.MarkSecurity(issue_id=issue["id"], security="unsure", reason="it may be"))
+    assert await seen() == [*(f"TKT-{one['number']}" for one in opened[:3]), *titles[3:]]

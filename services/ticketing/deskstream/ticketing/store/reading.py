@@ -12,6 +12,7 @@ from deskstream.contracts.vistas import TRACKERS, TRIAGES
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.issue import stages
+from deskstream.ticketing.domain.ticket.discretion import named_in_titles, names_of, title_for_customers
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
 from deskstream.ticketing.domain.ticket.wording import FOR_CUSTOMERS
 from deskstream.ticketing.store import issues, parts, tickets
@@ -97,6 +98,13 @@ FROM tickets
 WHERE contact = $1 AND NOT deleted AND NOT internal AND ($2::bigint IS NULL OR number < $2)
 ORDER BY number DESC
 LIMIT $3
+"""
+
+# A deleted one may come back, and what it found is as dangerous.
+_CONFIDENTIAL = """
+SELECT id, number, ARRAY(SELECT jsonb_array_elements_text(state::jsonb -> 'withheld')) AS links
+FROM issues
+WHERE security <> 'no' AND ('ISS-' || number = ANY($1) OR id::text = ANY($1) OR $2 AND state::jsonb ? 'withheld')
 """
 
 _ISSUES = """
@@ -204,13 +212,15 @@ async def count_tickets(tx: Tx, asked: CountTickets) -> dict[str, Any]:
 
 
 async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str, Any]:
-    """W12, N9: what a customer may see; nothing here was ever written by an engineer."""
+    """W12, N9: what a customer may see; no title here names a confidential issue."""
     rows = await tx.fetch(_CUSTOMER_TICKETS, asked.contact_id, asked.before, asked.limit)
     found = [tickets.read(row["state"]).facts for row in rows]
+    confidential = await _confidential(tx, named_in_titles(found))
     return {
         "tickets": [
             {
                 **linked_ticket(facts).model_dump(mode="json", exclude={"internal", "stage"}),
+                "title": title_for_customers(facts, confidential),
                 "stage": FOR_CUSTOMERS[facts.stage],
                 "filed": bool(facts.issues),
                 "links": [issue.public_link for issue in facts.issues if issue.public_link and not issue.confidential],
@@ -218,6 +228,15 @@ async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str,
             for facts in found
         ]
     }
+
+
+async def _confidential(tx: Tx, named: frozenset[str]) -> frozenset[str]:
+    """The names of confidential issues that may be among these."""
+    if not named:
+        return frozenset()
+    links = any(name.startswith("link:") for name in named)
+    rows = await tx.fetch(_CONFIDENTIAL, sorted(named), links)
+    return frozenset(name for row in rows for name in names_of(row["id"], row["number"], row["links"]))
 
 
 async def list_issues(tx: Tx, asked: ListIssues) -> dict[str, Any]:
