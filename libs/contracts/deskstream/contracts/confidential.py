@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import unescape
 from itertools import islice
 from typing import Final
@@ -44,7 +44,17 @@ class ConfidentialityChanged(Event, lane=LANE, key="issue_id"):
 
 def names_of(said: ConfidentialityChanged) -> tuple[str, ...]:
     """All names of an issue that `names_in` may find in a text."""
-    return (f"ISS-{said.number}", str(said.issue_id), *said.links)
+    return (*own_names(said.issue_id, said.number), *said.links)
+
+
+def own_names(issue: IssueId, number: int) -> tuple[str, str]:
+    """The names that an issue has without any link."""
+    return (f"ISS-{number}", str(issue))
+
+
+def named_in(texts: Iterable[str]) -> frozenset[str]:
+    """What may be names of issues in any of these: which of them are confidential has to be looked up."""
+    return frozenset().union(*map(names_in, texts))
 
 
 def names_in(text: str) -> frozenset[str]:

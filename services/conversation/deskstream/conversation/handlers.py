@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from deskstream.contracts import Event, ids
-from deskstream.contracts.confidential import ConfidentialityChanged
+from deskstream.contracts.confidential import ConfidentialityChanged, named_in
 from deskstream.contracts.conversation import (
     AddNote,
     AddParticipant,
@@ -39,7 +39,7 @@ from deskstream.contracts.routing import OwnerChosen
 from deskstream.contracts.way_back import IssueEnded, NoteWanted, ReplyWanted, TicketReported
 from deskstream.conversation import store
 from deskstream.conversation.domain import Conversation, State, decide, due, evolve
-from deskstream.conversation.domain.discretion import named_in, shown_of
+from deskstream.conversation.domain.discretion import shown_of
 from deskstream.conversation.domain.messages import (
     Incoming,
     Join,

@@ -9,12 +9,12 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from deskstream.contracts import Refused
-from deskstream.contracts.confidential import ConfidentialityChanged, names_of
+from deskstream.contracts.confidential import ConfidentialityChanged, named_in, names_of
 from deskstream.contracts.conversation import FindConversation, RetryReply
 from deskstream.contracts.conversation_tickets import PrefillTicket
 from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply
 from deskstream.contracts.ids import ConversationId
-from deskstream.conversation.domain.discretion import named_in, shown_of
+from deskstream.conversation.domain.discretion import shown_of
 from deskstream.conversation.domain.state import Conversation, Filed, Marked, MessageKind, State, Unopened
 from deskstream.conversation.domain.tickets import prefilled
 from deskstream.messaging import Heard, Tx

@@ -1,11 +1,11 @@
 """W12: nothing leaves for a customer that names a confidential issue: not its number, its id, nor its link."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
 from deskstream.contracts import Event, Refused, ids
-from deskstream.contracts.confidential import names_in
+from deskstream.contracts.confidential import named_in, names_in
 from deskstream.contracts.conversation import NoteAdded
 from deskstream.contracts.facts import ConversationFacts, Note, Reply
 from deskstream.contracts.ids import AgentId, NoteId
@@ -15,11 +15,6 @@ OURSELVES: Final = AgentId("deskstream")
 """Who signs what nobody wrote: notes, and replies where the conversation has no owner."""
 
 _WAY_OUT: Final = "Take that out, and say that the problem was filed."
-
-
-def named_in(texts: Iterable[str]) -> frozenset[str]:
-    """What may be names of issues in any of these: which of them are confidential has to be looked up."""
-    return frozenset().union(*map(names_in, texts))
 
 
 def shown_of(title: str, reply: Reply) -> tuple[str, ...]:

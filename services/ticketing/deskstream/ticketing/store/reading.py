@@ -6,13 +6,14 @@ from asyncpg import Record
 
 from deskstream.contracts import Refused
 from deskstream.contracts.chain_facts import TicketFacts
+from deskstream.contracts.confidential import named_in
 from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
 from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
 from deskstream.contracts.vistas import TRACKERS, TRIAGES
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.issue import stages
-from deskstream.ticketing.domain.ticket.discretion import named_in_titles, names_of, title_for_customers
+from deskstream.ticketing.domain.ticket.discretion import names_of, title_for_customers
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
 from deskstream.ticketing.domain.ticket.wording import FOR_CUSTOMERS
 from deskstream.ticketing.store import issues, parts, tickets
@@ -215,7 +216,7 @@ async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str,
     """W12, N9: what a customer may see; no title here names a confidential issue."""
     rows = await tx.fetch(_CUSTOMER_TICKETS, asked.contact_id, asked.before, asked.limit)
     found = [tickets.read(row["state"]).facts for row in rows]
-    confidential = await _confidential(tx, named_in_titles(found))
+    confidential = await _confidential(tx, named_in(facts.title for facts in found))
     return {
         "tickets": [
             {

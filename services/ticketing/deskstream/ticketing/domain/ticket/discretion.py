@@ -3,18 +3,13 @@
 from collections.abc import Iterable
 
 from deskstream.contracts.chain_facts import TicketFacts
-from deskstream.contracts.confidential import link_name, names_in
+from deskstream.contracts.confidential import link_name, names_in, own_names
 from deskstream.contracts.ids import IssueId
-
-
-def named_in_titles(tickets: Iterable[TicketFacts]) -> frozenset[str]:
-    """What may be names of issues in these titles: which of them are confidential has to be looked up."""
-    return frozenset().union(*(names_in(facts.title) for facts in tickets))
 
 
 def names_of(issue: IssueId, number: int, links: Iterable[str]) -> tuple[str, ...]:
     """By what a title may name a confidential issue; `links` are those that it had before."""
-    return (f"ISS-{number}", str(issue), *map(link_name, links))
+    return (*own_names(issue, number), *map(link_name, links))
 
 
 def title_for_customers(facts: TicketFacts, confidential: frozenset[str]) -> str:
