@@ -28,6 +28,8 @@ from deskstream.runtime.schemas import installed_services, schemas
 
 Groups = Sequence[Sequence[str]]
 
+_STDERR = 2
+
 FIRST: Sequence[str] = ("ingest", "crm", "conversation")
 
 
@@ -89,7 +91,8 @@ def _processes(addresses: Addresses, groups: Groups) -> Iterator[dict[str, int]]
     }
     environment = environment_of_its_own(told)
     started = {
-        name: subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment)
+        # On stdout stands the answer, for programs; what services tell goes where progress is told.
+        name: subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment, stdout=_STDERR)
         for name, names in zip(_named(groups), groups, strict=True)
     }
     try:
