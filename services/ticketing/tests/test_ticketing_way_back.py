@@ -133,6 +133,21 @@ def test_w11_one_approval_answers_two_customers_once():
     assert refused.value.code == "nobody_to_answer"
 
 
+def test_w11_a_fix_that_did_not_hold_is_answered_again():
+    desk = Desk()
+    one = desk.open(conversation=conversation(1))
+    issue = desk.file(one, wait=True)
+    desk.settle()
+    for text in ("It is fixed.", "Now it is."):
+        desk.end(issue)
+        desk.settle()
+        desk.ask(issue, of_issues.ApproveAnswer, text=text)
+        desk.settle()
+        desk.ask(issue, of_issues.MoveIssue, stage="in_development", reason="it was not")
+        desk.settle()
+    assert [wanted.text for wanted in desk.told(ReplyWanted)] == ["It is fixed.", "Now it is."]
+
+
 @pytest.mark.parametrize("stage", ["triage", "backlog", "duplicate"])
 def test_w11_there_is_no_answer_before_there_is_an_end(stage):
     desk = Desk()

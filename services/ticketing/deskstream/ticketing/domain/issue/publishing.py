@@ -53,7 +53,7 @@ def publish(facts: IssueFacts, wish: Wish[PublishIssue], now: datetime) -> list[
 
 
 def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Event]:
-    """W11: one approval, many customers; each ticket is answered once about an issue."""
+    """W11: one approval, many customers; each ticket is answered once about an end of an issue."""
     asked = wish.command
     if wish.by is None:
         raise Refused("author_is_missing", "No author is named. Say as which agent you approve it.")

@@ -20,6 +20,7 @@ from deskstream.contracts.issues import (
 )
 from deskstream.contracts.linked import ConversationRef, IssueRef
 from deskstream.contracts.links import TicketJoined, TicketLeft
+from deskstream.ticketing.domain.issue.stages import ENDED
 
 
 class Watcher(NamedTuple):
@@ -92,7 +93,8 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
         case IssueTextChanged():
             return replace(after, text=event.text)
         case IssueMoved():
-            return replace(after, original=event.original)
+            moved = replace(after, original=event.original)
+            return _to_be_told_anew(moved) if _taken_up(before, event) else moved
         case IssueSecurityMarked() if before.facts.public_link and not event.after.public_link:
             return replace(after, withheld=(*before.withheld, before.facts.public_link))
         case IssueWatched():
@@ -105,6 +107,16 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
             return replace(after, tickets={**before.tickets, **answered}, moved={**before.moved, **answered})
         case _:
             return after
+
+
+def _taken_up(before: Issue, moved: IssueMoved) -> bool:
+    return before.facts.stage in ENDED and moved.after.stage not in ENDED
+
+
+def _to_be_told_anew(state: Issue) -> Issue:
+    """What was answered did not hold: once it is over again, everybody is answered again."""
+    told = {ticket: joined._replace(answered=False) for ticket, joined in state.tickets.items() if joined.answered}
+    return replace(state, tickets={**state.tickets, **told}, moved={**state.moved, **told})
 
 
 def with_ticket(state: Issue, ticket: TicketId, joined: Joined | None) -> Issue:

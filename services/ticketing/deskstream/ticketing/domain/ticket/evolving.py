@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import reduce
 
 from deskstream.contracts import Event
+from deskstream.contracts.ids import IssueId
 from deskstream.contracts.ticketing import (
     AgentAnswered,
     AnswerSent,
@@ -12,12 +13,14 @@ from deskstream.contracts.ticketing import (
     ConversationUnlinked,
     CustomerEngineerTold,
     FollowUpSent,
+    LinkedIssueChanged,
     SolvingStopped,
     TicketDeleted,
     TicketEvent,
     TicketOpened,
     TicketRestored,
 )
+from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.state import Silence, Ticket, TicketState, Unopened
 
@@ -62,10 +65,18 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return replace(after, silence=replace(state.silence, stopped=True))
         case AnswerSent():
             return replace(after, told_of=(*state.told_of, event.issue_id))
+        case LinkedIssueChanged():
+            return replace(after, told_of=_still_true(state, event))
         case ConversationLinked() | ConversationUnlinked() | TicketDeleted() | TicketRestored():
             return replace(after, relinked=True)
         case _:
             return after
+
+
+def _still_true(state: Ticket, event: LinkedIssueChanged) -> tuple[IssueId, ...]:
+    """What was told of an issue that is worked on again did not hold; its next end is told again."""
+    taken_up = {issue.id for issue in event.after.issues if issue.stage in UNENDED}
+    return tuple(issue for issue in state.told_of if issue not in taken_up)
 
 
 def _later(state: Ticket, event: FollowUpSent) -> Silence | None:
