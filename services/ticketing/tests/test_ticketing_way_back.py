@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from deskstream.contracts import Refused
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
+from deskstream.contracts.links import TicketJoined
 from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
 from deskstream.ticketing.domain import Known
 from deskstream.ticketing.domain.issue.deciding import Awaited as IssueAwaited
+from deskstream.ticketing.domain.issue.publishing import MOST_ANSWERED
 from deskstream.ticketing.domain.ticket.deciding import Awaited
-from services.ticketing.tests.given import Desk, conversation, shuffled
+from services.ticketing.tests.given import Desk, conversation, new_id, shuffled
 
 
 def reported(desk):
@@ -146,6 +148,18 @@ def test_w11_a_fix_that_did_not_hold_is_answered_again():
         desk.ask(issue, of_issues.MoveIssue, stage="in_development", reason="it was not")
         desk.settle()
     assert [wanted.text for wanted in desk.told(ReplyWanted)] == ["It is fixed.", "Now it is."]
+
+
+def test_w11_more_customers_than_one_message_can_name_are_answered_by_more_approvals():
+    desk = Desk()
+    issue = desk.file()
+    for number in range(MOST_ANSWERED + 2):
+        desk.tell_issue(issue, TicketJoined(issue_id=issue, at=desk.now, ticket_id=new_id(), customer=str(number)))
+    desk.end(issue)
+    approvals = [desk.ask(issue, of_issues.ApproveAnswer, text="It is fixed.")[0] for _ in range(2)]
+    assert [(len(one.tickets), one.left) for one in approvals] == [(MOST_ANSWERED, 2), (2, 0)]
+    assert len({ticket for one in approvals for ticket in one.tickets}) == MOST_ANSWERED + 2
+    assert max(len(one.model_dump_json()) for one in approvals) < 64 * 1024
 
 
 @pytest.mark.parametrize("stage", ["triage", "backlog", "duplicate"])

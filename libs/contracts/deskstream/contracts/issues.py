@@ -98,6 +98,8 @@ class AnswerApproved(IssueEvent):
     text: str
     by: AgentId
     tickets: tuple[TicketId, ...]
+    left: int = 0
+    """Tickets that one approval does not reach any more; the next one does."""
 
 
 class IssueDeleted(IssueEvent):
@@ -193,7 +195,7 @@ class ApproveAnswer(IssueCommand):
 
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
     tickets: tuple[TicketId, ...] = Field((), max_length=1000)
-    """Empty: all that are linked."""
+    """Empty: all that are linked, up to 1,000 that were not answered yet."""
 
 
 class DeleteIssue(IssueCommand):

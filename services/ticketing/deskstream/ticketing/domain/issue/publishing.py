@@ -29,6 +29,8 @@ SHORTEST_TELLING_TITLE: Final = 8
 """A shorter title is a word that an honest answer may well contain."""
 SHORTEST_TELLING_LINE: Final = 20
 """So is a shorter line of its text, such as a greeting."""
+MOST_ANSWERED: Final = 1000
+"""Tickets that one approval answers, so that its event fits in a message."""
 
 
 def mark(facts: IssueFacts, asked: MarkSecurity, now: datetime) -> list[Event]:
@@ -65,14 +67,15 @@ def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Even
         raise Refused("issue_is_not_over", sentence, stage=facts.stage.value)
     text = answer(asked.text)
     _insist_on_discretion(state, text)
-    tickets = _not_answered(state, asked.tickets)
+    waiting = _not_answered(state, asked.tickets)
+    tickets, left = waiting[:MOST_ANSWERED], max(0, len(waiting) - MOST_ANSWERED)
     if not tickets:
         raise Refused("nobody_to_answer", f"No ticket of ISS-{facts.number} waits for an answer any more.")
     orders = [
         AnswerOrdered(ticket_id=ticket, at=now, issue_id=facts.id, issue_number=facts.number, text=text, by=wish.by)
         for ticket in tickets
     ]
-    return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, tickets=tickets), *orders]
+    return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, tickets=tickets, left=left), *orders]
 
 
 def confidentiality(before: IssueState, after: IssueState, now: datetime) -> list[Event]:
