@@ -107,7 +107,7 @@ def test_what_names_nothing_is_misuse(nowhere, name):
     "arguments",
     [
         *(("tickets", option, "x") for option in ("--tracker", "--triage", "--stage", "--severity")),
-        *(("issues", option, "x") for option in ("--stage", "--sort")),
+        *(("issues", option, "x") for option in ("--stage", "--sort", "--severity", "--security")),
     ],
 )
 def test_an_unknown_word_is_answered_with_those_that_are_known(nowhere, arguments):

@@ -5,10 +5,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from deskstream.cli.asking import Client, ask
+from deskstream.cli.problem import misused
 from deskstream.cli.work.names import number_of
 from deskstream.contracts.conversation import FindConversation
 from deskstream.contracts.crm import FindAccount
 from deskstream.contracts.issues import FindIssue, FindPart
+
+NAME_TO: Final = 200
+"""Characters: no account has a longer name."""
 
 Find = Callable[[Client, str], Awaitable[dict[str, Any]]]
 
@@ -27,7 +31,9 @@ async def _conversation(client: Client, name: str) -> dict[str, Any]:
 
 
 async def _account(client: Client, name: str) -> dict[str, Any]:
-    """By number, else by the name that it has."""
+    """By number, else by the name that it has. Raises Problem for what is too long to be one."""
+    if len(name) > NAME_TO:
+        raise misused(f"{name[:40]!r}… names no account: no name has more than {NAME_TO} characters.")
     if name.upper().startswith("ACC-") or name.isdigit():
         return await ask(client, FindAccount(number=str(number_of(name, "account"))))
     return await ask(client, FindAccount(name=name))

@@ -1,24 +1,26 @@
 """`deskstream issues`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 from rich.text import Text
 
 from deskstream.cli import output
-from deskstream.cli.asking import Client, ask, services_of
+from deskstream.cli.asking import ask, services_of
 from deskstream.cli.clean import one_line
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import Place, find_place
 from deskstream.cli.problem import misused
-from deskstream.cli.work.names import number_of
-from deskstream.contracts.issues import FindPart, ListIssues
+from deskstream.cli.work.finding import ids_of
+from deskstream.contracts.chain_facts import Severity
+from deskstream.contracts.issues import ListIssues
 from deskstream.contracts.linked import IssueStage
 
 app = typer.Typer()
 
 PAGE: Final = 100
+SECURITY: Final = ("no", "unsure", "yes")
 _STYLES: Final = {"triage": "bold green", "completed": "dim", "wont_fix": "dim", "duplicate": "dim"}
 
 
@@ -27,7 +29,13 @@ def command(  # noqa: PLR0913 - an argument for each option
     stage: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
     still_open: Annotated[bool, typer.Option("--open", help="Only what is not over.")] = False,
     owner: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
+    unowned: Annotated[bool, typer.Option("--unowned", help="Only what nobody owns.")] = False,
+    severity: Annotated[str | None, typer.Option(help="blocker, high, medium or low.")] = None,
+    security: Annotated[str | None, typer.Option(help="yes: confidential ones; unsure: held ones; or no.")] = None,
     part: Annotated[str | None, typer.Option(help="PART-4.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="ACC-3, or its name: those on which a ticket of this account's hangs.")
+    ] = None,
     sort: Annotated[str, typer.Option(help="newest, or weight: most tickets first.")] = "newest",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="No more than so many.")] = 25,
     as_json: output.AsJson = False,
@@ -37,12 +45,19 @@ def command(  # noqa: PLR0913 - an argument for each option
     Stages: triage, backlog, prioritized, in_development, in_review, in_testing, in_deployment, completed, wont_fix,
     duplicate. Confidential ones are shown too: this is for the dev org.
     """
-    if stage is not None and stage not in list(IssueStage):
-        raise misused(f"{stage!r} is no stage: it is one of {', '.join(IssueStage)}.")
-    if sort not in ("newest", "weight"):
-        raise misused(f"{sort!r} is no order: it is newest or weight.")
-    filters = {"stage": stage, "open": True if still_open else None, "owner": owner, "sort": sort}
-    found, more = carry_out(_list(find_place(), filters, part, limit))
+    _insist_on(stage, list(IssueStage), "stage")
+    _insist_on(severity, list(Severity), "severity")
+    _insist_on(security, SECURITY, "security")
+    _insist_on(sort, ("newest", "weight"), "order")
+    names = {"part": part, "account": account}
+    for kind, name in names.items():
+        if name is not None and not name.strip():
+            raise misused(f"{name!r} names no {kind}.")
+    filters = {
+        "stage": stage, "open": True if still_open else None, "owner": _owner(owner, unowned=unowned),
+        "severity": severity, "security": security, "sort": sort,
+    }  # fmt: skip
+    found, more = carry_out(_list(find_place(), filters, names, limit))
     if as_json:
         output.say_json({"issues": found, "more": more})
         return
@@ -55,10 +70,10 @@ def command(  # noqa: PLR0913 - an argument for each option
 
 
 async def _list(
-    place: Place, filters: Mapping[str, Any], part: str | None, limit: int
+    place: Place, filters: Mapping[str, Any], names: Mapping[str, str | None], limit: int
 ) -> tuple[list[dict[str, Any]], bool]:
     async with services_of(place) as client:
-        wanted = {**filters, "part_id": await _part_id(client, part)}
+        wanted = {**filters, **await ids_of(client, names)}
         found: list[dict[str, Any]] = []
         more = True
         while more and len(found) < limit:
@@ -69,10 +84,16 @@ async def _list(
         return found, more
 
 
-async def _part_id(client: Client, name: str | None) -> str | None:
-    if name is None:
-        return None
-    return str((await ask(client, FindPart(number=number_of(name, "part"))))["part"]["id"])
+def _insist_on(value: str | None, allowed: Sequence[str], option: str) -> None:
+    if value is not None and value not in allowed:
+        raise misused(f"{value!r} is no {option}: it is one of {', '.join(allowed)}.")
+
+
+def _owner(owner: str | None, *, unowned: bool) -> str | None:
+    """As `ListIssues` has it: the empty text asks for nobody's. Raises Problem for somebody's and nobody's at once."""
+    if unowned and owner is not None:
+        raise misused("--unowned: ask for an owner or for none, not for both.")
+    return "" if unowned else owner
 
 
 def _row(issue: Mapping[str, Any]) -> list[str | Text]:
