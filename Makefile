@@ -59,7 +59,7 @@ test-docker: setup  ## Run the tests on servers in containers; run the desk in c
 
 kubernetes: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
 	@.venv/bin/python -m tests.deploy.scaling
-	.venv/bin/python -m pytest tests/deploy/test_kubernetes.py
+	.venv/bin/python -m pytest tests/deploy/test_kubernetes.py tests/deploy/test_autoscaling.py
 
 # kubectl renders what it would apply; nothing here speaks to a cluster.
 .venv/bin/kubectl: tests/deploy/kubectl.txt | .venv/bin/python

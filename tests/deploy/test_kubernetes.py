@@ -6,19 +6,17 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from deskstream.messaging.topology import topology
 from deskstream.runtime.channels import ALWAYS, PREFIX
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.schemas import installed_services
 from deskstream.runtime.settings import RuntimeSettings
-from tests.deploy import scaling
 from tests.deploy.rendering import Resource, of_kind, pods, rendered
 
 OVERLAYS = (".", "autoscaled", "own-servers")
 SERVICES = installed_services()
 NAMES = {name: name.replace("_", "-") for name in SERVICES}
 FOREIGN = {"ScaledObject"}
-"""Kinds that KEDA brings; no schema of them comes with Kubernetes."""
+"""Kinds that KEDA brings, which have a check of their own; no schema of them comes with Kubernetes."""
 TOOLS = 10
 """Connections for jobs, people, and those that PostgreSQL keeps for its superuser."""
 OLDEST, NEWEST = "1.30", "1.35"
@@ -200,25 +198,6 @@ def test_a_service_of_the_cluster_leads_to_a_port_that_is_open():
         ports = {port.get("name"): port["containerPort"] for port in container(spec)["ports"]}
         for port in one["spec"]["ports"]:
             assert port.get("targetPort", port["port"]) in {*ports, *ports.values()}
-
-
-def test_the_file_of_the_autoscaler_is_what_the_services_declare():
-    assert scaling.FILE.read_text() == scaling.written(SERVICES), "`make kubernetes` writes it anew"
-
-
-def test_whoever_has_no_single_reader_is_scaled_by_its_lag(service):
-    found = [one for one in of_kind("autoscaled", "ScaledObject") if one["metadata"]["name"].endswith(NAMES[service])]
-    deployment = named("autoscaled", "Deployment", f"deskstream-{NAMES[service]}")
-    if SERVICES[service].exclusive:
-        assert not found
-        assert deployment["spec"]["replicas"] == 2
-        return
-    ((scaled,),) = [found]
-    assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
-    assert "replicas" not in deployment["spec"], "each release would set it back"
-    places = {(one["metadata"]["stream"], one["metadata"]["consumer"]) for one in scaled["spec"]["triggers"]}
-    wanted = {(d.stream, d.reader) for d in topology(list(SERVICES.values())).durables if d.reader == service}
-    assert places == wanted
 
 
 def test_the_database_has_room_for_every_replica_there_may_be():
