@@ -6,7 +6,7 @@ import pytest
 
 from deskstream.cli.bench.counts import Counts
 from deskstream.cli.bench.load import Mix
-from deskstream.cli.bench.pipeline import Plan, _ratio, bench_pipeline
+from deskstream.cli.bench.pipeline import TOGETHER, Plan, bench_pipeline, with_remainder
 from deskstream.cli.bench.raw import Raw
 from deskstream.cli.bench.replicas import bench_replicas
 from deskstream.cli.bench.running import one_each, two_processes
@@ -44,7 +44,7 @@ def test_ratio_is_the_share_of_the_cores_that_the_bare_handlings_would_need():
     )  # fmt: skip
     cores = os.cpu_count() or 1
     assert raw.handling_us == 100
-    assert _ratio({"inbound_per_s": 1000.0, "handlings_per_message": 10.0}, raw) == round(1 / cores, 3)
+    assert raw.share_of(10_000) == round(1 / cores, 3)
 
 
 def test_usage_is_the_difference_by_name_and_in_sum():
@@ -68,6 +68,11 @@ def test_a_message_is_made_of_what_each_service_and_server_spent():
         {"who": "nats", "ms_per_message": 0.2},
         {"who": "postgres, beside the sessions", "ms_per_message": 0.6},
     ]  # fmt: skip
+
+
+def test_what_a_message_is_made_of_adds_up_to_what_was_measured():
+    apart = [{"who": "crm", "ms_per_message": 0.9}, {"who": "nats", "ms_per_message": 0.25}]
+    assert with_remainder(apart, 1.0) == [*apart, {"who": TOGETHER, "ms_per_message": -0.15}]
 
 
 def test_counts_are_the_difference_by_reader():
@@ -120,6 +125,8 @@ def test_the_pipeline_is_measured_on_real_servers():
     assert any("full speed" in line for line in told)
     parts = {row["who"]: row for row in figures["made_of"]}
     assert {name for group in two_processes() for name in group} < parts.keys()
+    made = sum(row["ms_per_message"] for row in figures["made_of"])
+    assert made == pytest.approx(figures["cpu_ms_per_message"], abs=0.0005)
     assert parts["crm"]["python_us_per_handling"] > parts["crm"]["database_us_per_handling"] > 0
 
 

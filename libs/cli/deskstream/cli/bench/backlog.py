@@ -19,7 +19,9 @@ from nats.aio.client import Client
 
 from deskstream.cli.bench.history import EACH, SIDE_BY_SIDE, publish, write_journal
 from deskstream.cli.bench.load import connect
-from deskstream.cli.bench.pipeline import Progress, servers_of_its_own
+from deskstream.cli.bench.raw import Raw, measure_raw
+from deskstream.cli.bench.repeating import Progress
+from deskstream.cli.bench.servers import servers_of_its_own
 from deskstream.cli.bench.usage import memory_mb, usage_of
 from deskstream.cli.environment import environment_of_its_own
 from deskstream.contracts.conversation import LANE
@@ -32,12 +34,16 @@ from deskstream.runtime.migrations import migrate
 from deskstream.runtime.schemas import installed_services, schemas
 
 LOOK_EVERY_S: Final = 2.0
+TELL_EVERY_S: Final = 10.0
 KILLED_AT: Final = 0.4
 """So far a bootstrap is when its process is killed."""
 OWNER: Final = "conversation"
 LONG_AGO: Final = timedelta(days=10)
 """Older than what a stream keeps."""
 WITHIN_S: Final = 3600.0
+STARTS_S: Final = 20.0
+EVENTS_PER_S: Final = 4000.0
+"""So many are written and read, roughly; for the estimate of the time only."""
 
 _READ = "SELECT coalesce(sum(seq), 0)::bigint FROM progress WHERE lane = $1"
 _KNOWN = "SELECT count(*) FROM lanes_heard WHERE lane = $1 AND whole"
@@ -55,6 +61,11 @@ class Plan:
         """Conversations go on side by side and are whole only all together."""
         return max(1, self.events // (SIDE_BY_SIDE * EACH)) * SIDE_BY_SIDE * EACH
 
+    @property
+    def about_s(self) -> float:
+        """How long it takes, starts, stops and the writing of all events included."""
+        return STARTS_S + self.whole / EVENTS_PER_S
+
 
 @dataclass
 class Stage:
@@ -65,6 +76,8 @@ class Stage:
     client: Client
     database: asyncpg.Connection[asyncpg.Record]
     plan: Plan
+    raw: Raw
+    progress: Progress
     peak_mb: float = 0.0
 
     async def read(self) -> int:
@@ -74,10 +87,13 @@ class Stage:
 
     async def until(self, wanted: int, pid: int) -> float:
         """Returns when so many are applied, with the seconds that took; watches the reader's memory."""
-        started = time.monotonic()
-        while await self.read() < wanted:
+        started = told = time.monotonic()
+        while (read := await self.read()) < wanted:
             if time.monotonic() - started > WITHIN_S:
-                raise TimeoutError(f"only {await self.read():,} of {wanted:,} events after {WITHIN_S:g} s")
+                raise TimeoutError(f"only {read:,} of {wanted:,} events after {WITHIN_S:g} s")
+            if time.monotonic() - told > TELL_EVERY_S:
+                self.progress(f"{read:,} of {self.plan.whole:,} events")
+                told = time.monotonic()
             self.peak_mb = max(self.peak_mb, memory_mb(pid))
             await asyncio.sleep(LOOK_EVERY_S)
         return time.monotonic() - started
@@ -91,7 +107,7 @@ class Stage:
 async def bench_bootstrap(plan: Plan, progress: Progress) -> dict[str, Any]:
     """A new reader takes up a lane whose stream has forgotten all; its process is killed on the way."""
     with servers_of_its_own() as (addresses, pids):
-        stage = await _stage(plan, addresses, pids)
+        stage = await _stage(plan, progress, addresses, pids)
         progress(f"writing {plan.whole:,} events into the journal of {OWNER}")
         await write_journal(stage.database, plan.whole, datetime.now(UTC) - LONG_AGO)
         await _forget(stage.client)
@@ -122,7 +138,7 @@ async def bench_bootstrap(plan: Plan, progress: Progress) -> dict[str, Any]:
 async def bench_drain(plan: Plan, progress: Progress) -> dict[str, Any]:
     """A reader that was away finds a long stream, everybody else being stopped; then it is started once more."""
     with servers_of_its_own() as (addresses, pids):
-        stage = await _stage(plan, addresses, pids)
+        stage = await _stage(plan, progress, addresses, pids)
         with _process(stage, OWNER), _process(stage, plan.reader):
             await _heard_once(stage)
         progress(f"publishing {plan.whole:,} events while everybody is away")
@@ -150,6 +166,9 @@ def _figures(stage: Stage, events: int, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "memory_mb": stage.peak_mb,
         "cores": os.cpu_count(),
+        # Each event is one handling.
+        "ratio_to_raw": stage.raw.share_of(events / seconds),
+        "raw": stage.raw.as_json(),
     }
 
 
@@ -157,13 +176,15 @@ def _microseconds(ms: dict[str, float]) -> dict[str, float]:
     return {name: round(value * 1000, 1) for name, value in ms.items()}
 
 
-async def _stage(plan: Plan, addresses: Addresses, pids: dict[str, int]) -> Stage:
+async def _stage(plan: Plan, progress: Progress, addresses: Addresses, pids: dict[str, int]) -> Stage:
+    progress("measuring what the machine gives")
+    raw = await measure_raw(addresses.nats_url, addresses.postgres_url, pids)
     database, client = await asyncpg.connect(addresses.postgres_url), await connect(addresses.nats_url)
     installed = installed_services()
     for schema, sources in schemas(installed.values()).items():
         await migrate(database, schema, sources)
     await provision(client, topology(list(installed.values())))
-    return Stage(addresses, pids, client, database, plan)
+    return Stage(addresses, pids, client, database, plan, raw, progress)
 
 
 async def _leave(stage: Stage) -> None:

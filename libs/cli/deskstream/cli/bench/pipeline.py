@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from deskstream.cli.bench.counts import counted
 from deskstream.cli.bench.feeding import feeding
 from deskstream.cli.bench.load import Generator, Mix
-from deskstream.cli.bench.raw import Raw, measure_raw
-from deskstream.cli.bench.running import Bench, furnish, one_each, running
+from deskstream.cli.bench.raw import measure_raw
+from deskstream.cli.bench.repeating import Progress
+from deskstream.cli.bench.running import Bench, Groups, furnish, one_each, running, two_processes
+from deskstream.cli.bench.servers import a_guard, servers_of_its_own
 from deskstream.cli.bench.shares import made_of
 from deskstream.cli.bench.usage import memory_mb, usage_of
 from deskstream.cli.bench.watch import BUSY_POLL_S, POLL_S, View, percentile
-from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
 
 WARM_UP_S = 5.0
+LONGEST_HALF_S = 10.0
+STARTS_S = 25.0
+"""Servers, services twice, the raw figures, and what is worked off in between."""
+TOGETHER = "running in two processes instead of one each"
 
-Progress = Callable[[str], None]
+
+Start: TypeAlias = Callable[[Groups], AbstractAsyncContextManager[Bench]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,14 @@ class Plan:
     calm_seconds: float = 15.0
     apart_seconds: float = 10.0
     """How long each service is measured in a process of its own."""
+    permissions: bool = False
+    """Whether each service may do only what it declares, at the broker and in the database."""
+
+    @property
+    def about_s(self) -> float:
+        """How long it takes, starts and stops included."""
+        half = min(self.calm_seconds, LONGEST_HALF_S)
+        return STARTS_S + WARM_UP_S + self.seconds + self.calm_seconds + half + self.apart_seconds
 
 
 @dataclass(frozen=True)
@@ -50,42 +63,34 @@ class Pace:
 
 async def bench_pipeline(plan: Plan, progress: Progress) -> dict[str, Any]:
     """Runs the whole measurement on servers and processes of its own. Returns the figures as one object."""
-    with servers_of_its_own() as (addresses, pids):
-        return await _measure(plan, progress, addresses, pids)
+    with ExitStack() as stack:
+        guard = stack.enter_context(a_guard()) if plan.permissions else None
+        addresses, pids = stack.enter_context(servers_of_its_own(guard))
+        start = partial(running, addresses, pids, guard=guard)
+        progress("measuring what the machine gives")
+        raw = await measure_raw(addresses.nats_url, addresses.postgres_url, pids)
+        figures = await _measure(plan, progress, start)
+    figures["permissions"] = plan.permissions
+    figures["ratio_to_raw"] = raw.share_of(figures["inbound_per_s"] * figures["handlings_per_message"])
+    return {**figures, "cores": os.cpu_count(), "raw": raw.as_json()}
 
 
-@contextmanager
-def servers_of_its_own() -> Iterator[tuple[Addresses, dict[str, int]]]:
-    """Embedded servers with nothing in them, and their pids; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as folder:
-        servers = EmbeddedServers(Path(folder) / "data")
-        addresses = servers.start()
-        try:
-            yield addresses, _pids(servers)
-        finally:
-            servers.discard()
-
-
-def _pids(servers: EmbeddedServers) -> dict[str, int]:
-    status = servers.status()
-    assert status.nats_pid is not None
-    assert status.postgres_pid is not None
-    return {"nats": status.nats_pid, "postgres": status.postgres_pid}
-
-
-async def _measure(plan: Plan, progress: Progress, addresses: Addresses, servers: dict[str, int]) -> dict[str, Any]:
-    progress("measuring what the machine gives")
-    raw = await measure_raw(addresses.nats_url, addresses.postgres_url, servers)
+async def _measure(plan: Plan, progress: Progress, start: Start) -> dict[str, Any]:
     progress("starting the services in two processes")
-    async with running(addresses, servers) as bench:
+    async with start(two_processes()) as bench:
         await furnish(bench)
         generator, view = await ready(bench)
         figures = await _together(plan, progress, bench, generator, view)
-    progress("each service in a process of its own")
-    async with running(addresses, servers, one_each()) as bench:
-        figures["made_of"] = await made_of(bench, generator.mix, plan.apart_seconds)
-    figures["ratio_to_raw"] = _ratio(figures, raw)
-    return {**figures, "cores": os.cpu_count(), "raw": raw.as_json()}
+    progress(f"each service in a process of its own for {plan.apart_seconds:g} s")
+    async with start(one_each()) as bench:
+        apart = await made_of(bench, generator.mix, plan.apart_seconds)
+    return figures | {"made_of": with_remainder(apart, figures["cpu_ms_per_message"])}
+
+
+def with_remainder(apart: list[dict[str, Any]], together: float) -> list[dict[str, Any]]:
+    """The rows, and what is missing to the CPU of a message as it was measured; less, where sharing saves."""
+    rest = together - sum(row["ms_per_message"] for row in apart)
+    return [*apart, {"who": TOGETHER, "ms_per_message": round(rest, 3)}]
 
 
 async def _together(plan: Plan, progress: Progress, bench: Bench, generator: Generator, view: View) -> dict[str, Any]:
@@ -96,16 +101,10 @@ async def _together(plan: Plan, progress: Progress, bench: Bench, generator: Gen
     figures |= await _latency(bench, Pace("", plan.calm_rate, plan.calm_seconds, POLL_S), generator, view)
     half = figures["inbound_per_s"] / 2
     progress(f"at half the ceiling: {half:.0f}/s")
-    pace = Pace("half_", half, min(plan.calm_seconds, 10.0), BUSY_POLL_S)
+    pace = Pace("half_", half, min(plan.calm_seconds, LONGEST_HALF_S), BUSY_POLL_S)
     figures |= await _latency(bench, pace, generator, view)
     figures["memory_mb"] = {name: memory_mb(pid) for name, pid in bench.services.items()}
     return figures
-
-
-def _ratio(figures: Mapping[str, Any], raw: Raw) -> float:
-    """What the bare handlings of this rate would cost, as a share of the cores there are."""
-    needed: float = figures["inbound_per_s"] * figures["handlings_per_message"] * raw.handling_us
-    return round(needed / ((os.cpu_count() or 1) * 1e6), 3)
 
 
 async def ready(bench: Bench) -> tuple[Generator, View]:

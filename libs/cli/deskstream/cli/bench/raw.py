@@ -47,6 +47,10 @@ class Raw:
         """CPU of one handling at its barest: pulled, decoded, written, encoded, published."""
         return self.publish_us + self.pull_us + self.insert_us + self.codec_us
 
+    def share_of(self, handlings_per_s: float) -> float:
+        """What so many bare handlings a second would cost, as a share of the cores there are."""
+        return round(handlings_per_s * self.handling_us / ((os.cpu_count() or 1) * 1e6), 3)
+
     def as_json(self) -> dict[str, float]:
         """For the report."""
         return {name: round(value, 2) for name, value in asdict(self).items()}

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from deskstream.messaging import commands
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.servers import Addresses
 from deskstream.runtime.migrations import migrate
+from deskstream.runtime.privileges.guard import Guard
 from deskstream.runtime.schemas import installed_services, schemas
 
 Groups = Sequence[Sequence[str]]
@@ -64,23 +65,31 @@ class Bench:
 
 
 @asynccontextmanager
-async def running(addresses: Addresses, servers: dict[str, int], groups: Groups | None = None) -> AsyncIterator[Bench]:
-    """The services of each group in a process of their own, on servers that run; in two processes, unless said."""
+async def running(
+    addresses: Addresses, servers: dict[str, int], groups: Groups | None = None, *, guard: Guard | None = None
+) -> AsyncIterator[Bench]:
+    """The services of each group in a process of their own, on servers that run; in two processes, unless said.
+
+    With the guard of these servers each service has its own role and its own seed.
+    """
     database = await asyncpg.connect(addresses.postgres_url)
     client = await connect(addresses.nats_url)
     installed = installed_services()
     for schema, sources in schemas(installed.values()).items():
         await migrate(database, schema, sources)
+    if guard:
+        await guard.employ(database)
     await provision(client, topology(list(installed.values())))
-    with _processes(addresses, groups or two_processes()) as services:
+    with _processes(addresses, groups or two_processes(), guard.told if guard else {}) as services:
         yield Bench(addresses, servers, services, client, database)
     await client.close()
     await database.close()
 
 
 @contextmanager
-def _processes(addresses: Addresses, groups: Groups) -> Iterator[dict[str, int]]:
+def _processes(addresses: Addresses, groups: Groups, credentials: Mapping[str, str]) -> Iterator[dict[str, int]]:
     told = {
+        **credentials,
         "DESKSTREAM_NATS_URL": addresses.nats_url,
         "DESKSTREAM_POSTGRES_URL": addresses.postgres_url,
         "DESKSTREAM_THREAD_SECRET": "bench-thread-secret-of-no-value",

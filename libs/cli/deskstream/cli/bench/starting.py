@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deskstream.cli.bench.pipeline import Progress, servers_of_its_own
+from deskstream.cli.bench.raw import measure_raw
+from deskstream.cli.bench.repeating import Progress
 from deskstream.cli.bench.running import one_each, running
+from deskstream.cli.bench.servers import servers_of_its_own
 from deskstream.cli.bench.usage import memory_mb
 from deskstream.cli.environment import environment_of_its_own
 
@@ -31,6 +33,7 @@ async def bench_start(progress: Progress) -> dict[str, Any]:
         again = await asyncio.to_thread(_start, Path(folder))
     progress("starting each service in a process of its own")
     with servers_of_its_own() as (addresses, pids):
+        raw = await measure_raw(addresses.nats_url, addresses.postgres_url, pids)
         async with running(addresses, pids, one_each()) as bench:
             await bench.answering()
             await asyncio.sleep(SETTLED_S)
@@ -41,6 +44,7 @@ async def bench_start(progress: Progress) -> dict[str, Any]:
         "memory_mb": again["memory_mb"],
         "largest_service_mb": max(apart.values()),
         "memory_mb_by_service": apart,
+        "raw": raw.as_json(),
     }
 
 

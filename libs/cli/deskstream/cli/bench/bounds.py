@@ -1,0 +1,95 @@
+"""What is measured, in words, and what it must reach: one list a measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number of a measurement's answer; one without a bound is only told."""
+
+    name: str
+    what: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def must(self) -> str:
+        """The bound in words; empty without one."""
+        if self.at_least is not None:
+            return f"≥ {self.at_least:,}"
+        return "" if self.at_most is None else f"≤ {self.at_most:,}"
+
+    def reached(self, measured: float) -> bool | None:
+        """Whether the bound is kept; None without one."""
+        if self.at_least is not None:
+            return measured >= self.at_least
+        return None if self.at_most is None else measured <= self.at_most
+
+
+Figures = tuple[Figure, ...]
+
+
+def judged(figures: Sequence[Figure], measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every figure that has a bound, beside what was measured."""
+    return [
+        {
+            "figure": figure.name, "what": figure.what, "must": figure.must, "measured": measured[figure.name],
+            "reached": figure.reached(measured[figure.name]),
+        }
+        for figure in figures
+        if figure.must
+    ]  # fmt: skip
+
+
+_SHARE: Final = "share of what the raw figures of this run allow"
+
+PIPELINE: Final[Figures] = (
+    Figure("inbound_per_s", "mails a second, published to visible in the inbox", at_least=1500),
+    Figure("cpu_ms_per_message", "CPU ms a mail, all processes together", at_most=1.3),
+    Figure("ratio_to_raw", _SHARE, at_least=0.55),
+    Figure("handlings_per_message", "handlings a mail", at_most=10.4),
+    Figure("events_per_message", "events a mail", at_most=4.2),
+    Figure("p50_ms", "published to visible at rest, ms, p50", at_most=15),
+    Figure("p99_ms", "published to visible at rest, ms, p99", at_most=60),
+    Figure("rest_cpu_ms_per_message", "CPU ms a mail at rest"),
+    Figure("half_p50_ms", "published to visible at half the ceiling, ms, p50"),
+    Figure("half_p99_ms", "published to visible at half the ceiling, ms, p99", at_most=250),
+    Figure("half_cpu_ms_per_message", "CPU ms a mail at half the ceiling"),
+)
+
+START: Final[Figures] = (
+    Figure("first_start_s", "seconds until ready, in an empty folder", at_most=6),
+    Figure("start_s", "seconds until ready, with its data", at_most=6),
+    Figure("memory_mb", "MB at rest, every service in one process", at_most=180),
+    Figure("largest_service_mb", "MB at rest, the largest service in a process of its own", at_most=80),
+)
+
+BACKLOG: Final[Figures] = (
+    Figure("events_per_s", "events a second, applied by one process", at_least=5000),
+    Figure("ratio_to_raw", _SHARE),
+    Figure("events", "events in all"),
+    Figure("read_again", "events given to it once more after it was started anew", at_most=200),
+    Figure("memory_mb", "MB, its process at most"),
+)
+
+REPLICAS: Final[Figures] = (
+    Figure("one_per_s", "mails a second, one of every service"),
+    Figure("two_per_s", "mails a second, two of every service"),
+    Figure("two_to_one", "two to one", at_least=0.95),
+    Figure("ratio_to_raw", f"{_SHARE}, one of every service"),
+)
+
+TICKETS: Final[Figures] = (
+    Figure("commands_per_s", "ticket commands a second, every service running", at_least=1000),
+    Figure("cpu_ms_per_command", "CPU ms a command, all processes together"),
+    Figure("p50_ms", "answered at 100/s, ms, p50"),
+    Figure("p99_ms", "answered at 100/s, ms, p99", at_most=40),
+    Figure("chain_ms", "the whole chain of a ticket, ms, p50", at_most=5),
+    Figure("tracker_ms", "a page of a tracker, ms, p50", at_most=5),
+    Figure("handlings_per_command", "handlings a command"),
+    Figure("ratio_to_raw", _SHARE),
+)
