@@ -235,8 +235,10 @@ def serving(service):
             listen = f"127.0.0.1:{free.getsockname()[1]}"
         told = Settings.model_validate({"listen": listen, "token": TOKEN, "feed_every": 0.01} | settings)
         headers = {"Authorization": f"Bearer {TOKEN}", "X-Agent": "anna"}
+        # Nobody is waited for at the end: no connection stays open behind its answer.
+        kept = httpx.Limits(max_keepalive_connections=0)
         async with (
-            httpx.AsyncClient(base_url=f"http://{listen}", headers=headers, timeout=10) as client,
+            httpx.AsyncClient(base_url=f"http://{listen}", headers=headers, timeout=10, limits=kept) as client,
             http(told)(service),
         ):
             yield client

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from time import monotonic
+from typing import Final
 
 import uvicorn
 
@@ -13,9 +15,14 @@ from deskstream.gateway.config import Settings
 from deskstream.gateway.live import LiveFeed
 from deskstream.messaging import Background, Running
 
+KEEP_ALIVE_S: Final = 75
+"""Longer than callers and balancers keep a connection that nobody uses: who closes it first should be they."""
+LAST_REQUEST_S: Final = 1.0
+"""So long a caller that has a connection may still bring a request when we stop."""
+
 
 class Server(uvicorn.Server):
-    """Leaves signals to the process and says when it listens."""
+    """Leaves signals to the process, says when it listens, and stops without leaving a request unanswered."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -30,6 +37,34 @@ class Server(uvicorn.Server):
         """Starts, then lets `listens` wake who waits for it."""
         await super().startup(sockets)
         self.listens.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Nobody new gets in; whoever is in gets an answer, and with it the end of the connection.
+
+        A connection that is closed while nothing happens on it may just be bringing a request, which would be lost.
+        """
+        state = self.server_state
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        knocked = [found for listening in sockets or () for found in _knocked(listening)]
+        for server in self.servers:
+            server.close()
+        for found in knocked:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, found)
+        until = monotonic() + LAST_REQUEST_S
+        while state.connections and monotonic() < until:  # noqa: ASYNC110 - the server counts them, and tells nobody
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _knocked(listening: socket.socket) -> Iterator[socket.socket]:
+    """Those whom the kernel has connected already: it would reset them when nobody listens any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            yield listening.accept()[0]
 
 
 def http(settings: Settings) -> Background:
@@ -62,6 +97,7 @@ def _server(here: Context, settings: Settings) -> Server:
             server_header=False,
             # Nobody in front of us is trusted to say who asks.
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.stop_within,
         )
     )
