@@ -18,10 +18,12 @@ export async function joined({ channel, inbox }) {
 }
 
 function connected(channel) {
-  const { DESKSTREAM_NATS_URL: servers, DESKSTREAM_NATS_SEED_FILE: seed } = process.env;
+  const told = (name) => process.env[`DESKSTREAM_NATS_${name}`];
+  const [seed, caFile] = [told("SEED_FILE"), told("TLS_CA_FILE")];
   return connect({
-    servers,
+    servers: told("URL"),
     authenticator: seed ? nkeyAuthenticator(Buffer.from(readFileSync(seed, "utf8").trim())) : undefined,
+    tls: caFile ? { caFile, certFile: told("TLS_CERT_FILE"), keyFile: told("TLS_KEY_FILE") } : undefined,
     inboxPrefix: `_INBOX_channel_${channel}`, // The only one that a guarded broker lets this user read.
     maxReconnectAttempts: -1,
   });

@@ -1,85 +1,32 @@
 """N1: the pager of examples/, an adapter in JavaScript, on a desk that really runs."""
 
-import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.privileges.guard import VARIABLE
-
-EXAMPLE = Path(__file__).parents[2] / "examples/pager"
+from tests.scenarios.pager import EXAMPLE, install, needs_node, running
 
 PAGE = {"event": "paged", "id": "p-1", "from": "probe-3", "name": "Probe", "subject": "Disk full", "text": "97 %"}
-AGAIN = PAGE | {"id": "p-2", "text": "99 %", "incident": None}
 NOBODY = {"event": "paged", "id": "p-3", "subject": "Who is it?", "text": "?"}
 
-WITHOUT_NODE = "DESKSTREAM_TEST_WITHOUT_NODE"
-
-pytestmark = [
-    pytest.mark.skipif(bool(os.environ.get(WITHOUT_NODE)), reason=f"{WITHOUT_NODE} is set"),
-    pytest.mark.timeout(300),
-]
-
-
-class Pager:
-    """The adapter's process, as the pager sees it: events in, lines out."""
-
-    def __init__(self, process):
-        self.process = process
-        self.said = []
-
-    async def tell(self, event):
-        self.process.stdin.write(json.dumps(event).encode() + b"\n")
-        await self.process.stdin.drain()
-
-    async def says(self, *beginnings):
-        """Waits until a line begins so, for each in any order; the lines."""
-        missing = list(beginnings)
-        while missing:
-            line = (await asyncio.wait_for(self.process.stdout.readline(), 15)).decode().rstrip("\n")
-            assert line, "the adapter has ended"
-            self.said.append(line)
-            missing = [one for one in missing if not line.startswith(one)]
-        return self.said[-len(beginnings) :]
+pytestmark = [needs_node, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The example with its libraries, as its lock pins them."""
-    missing = [command for command in ("node", "npm") if shutil.which(command) is None]
-    assert not missing, f"{' and '.join(missing)} not found: install Node 20, or set {WITHOUT_NODE}=1 to do without"
-    folder = tmp_path_factory.mktemp("pager") / "pager"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules"))
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return install(tmp_path_factory.mktemp("pager"))
 
 
 @pytest.fixture
 def adapter(installed, nats_url):
     """`async with adapter() as pager:` runs it; leaving kills it."""
-
-    @asynccontextmanager
-    async def running():
-        process = await asyncio.create_subprocess_exec(
-            "node", "adapter.js", cwd=installed, env=os.environ | {"DESKSTREAM_NATS_URL": nats_url} | itself(),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            yield Pager(process)
-        finally:
-            process.kill()
-            await process.wait()
-
-    return running
+    return lambda: running(installed, {"DESKSTREAM_NATS_URL": nats_url} | itself())
 
 
 def itself():

@@ -1,8 +1,6 @@
 """P14, O7: `provision --permissions` writes what NATS and PostgreSQL need, keeps secrets, and shows none."""
 
-import ssl
 import stat
-import subprocess
 from dataclasses import replace
 
 import asyncpg
@@ -11,16 +9,12 @@ import pytest
 
 from deskstream.cli.doctor.finding import Level
 from deskstream.cli.doctor.privileges import broker_privileges, compared, database_privileges
-from deskstream.messaging.permissions import OPERATOR, inbox_prefix, of_service
-from deskstream.runtime.embedded.home import Home
-from deskstream.runtime.embedded.processes import environment, free_port
-from deskstream.runtime.launch import running
+from deskstream.messaging.permissions import OPERATOR, of_service
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.reach import reach_of
 from deskstream.runtime.schemas import installed_services
 from deskstream.runtime.settings import RuntimeSettings
 from deskstream.testkit.desk import desk, prepare
-from deskstream.testkit.eventually import eventually
 from deskstream.testkit.sample.services import COUNTING, SUMMING
 
 USERS = {*installed_services(), OPERATOR}
@@ -107,97 +101,6 @@ def test_a_damaged_seed_is_named_and_not_shown(nowhere, tmp_path, content):
     assert said.code == 1
     assert "crm.seed holds no seed" in said.err
     assert not content.strip("\x00\xff") or content not in said.err
-
-
-@pytest.fixture
-def production(nowhere, tmp_path):
-    """A nats-server on the very configuration that is written for production; the command line moves its ports."""
-    folder, port = tmp_path / "made", free_port()
-    made = nowhere.now(
-        "provision", "--permissions", "--out", folder, "--host", "localhost", "--store", f"{tmp_path}/store"
-    )
-    assert made.code == 0, made.err
-    moved = ["-a", "127.0.0.1", "-p", str(port), "-m", str(free_port())]
-    server = subprocess.Popen(
-        [Home(tmp_path, user=None).nats_server, "-c", folder / "nats" / "nats.conf", *moved],
-        env=environment(), stdout=subprocess.DEVNULL, stderr=(tmp_path / "log").open("wb"),
-    )  # fmt: skip
-    yield RuntimeSettings(nats_url=f"tls://localhost:{port}", credentials=folder / "credentials")
-    server.terminate()
-    server.wait(10)
-
-
-async def provisioned(deskstream):
-    return (await deskstream("provision")).code == 0
-
-
-@pytest.mark.long
-async def test_p14_what_is_written_for_production_runs_with_tls_and_keys(production, nowhere, database):
-    nowhere.environment |= {
-        "DESKSTREAM_NATS_URL": production.nats_url, "DESKSTREAM_CREDENTIALS": str(production.credentials)
-    }  # fmt: skip
-    await eventually(lambda: provisioned(nowhere), within=10, what="the server")
-    settings = RuntimeSettings(
-        nats_url=production.nats_url,
-        credentials=production.credentials,
-        postgres_url=database,
-        postgres_password_file=password_of(database, production.credentials),
-    )
-    async with running([installed_services()["crm"]], settings) as services:
-        await eventually(lambda: is_ready(services["crm"]), within=10)
-    client = await connected(production, OPERATOR)
-    assert (await client.jsm().account_info()).limits.max_storage == -1
-    assert client.max_payload == 128 * 1024
-    await client.close()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "without",
-    [pytest.param("certificate", id="without a certificate"), pytest.param("seed", id="without a seed"),
-     pytest.param("authority", id="trusting another authority")],
-)  # fmt: skip
-async def test_p14_production_lets_nobody_in(production, nowhere, without):
-    await eventually(lambda: lets_in(production), within=10)
-    with pytest.raises((nats.errors.Error, OSError)):
-        await connected(production, OPERATOR, without=without)
-
-
-async def lets_in(settings):
-    try:
-        await (await connected(settings, OPERATOR)).close()
-    except OSError as error:
-        raise AssertionError(str(error)) from None
-    return True
-
-
-async def connected(settings, user, without=""):
-    reach = reach_of(settings, user)
-    context = reach.tls
-    if without == "certificate":
-        context = ssl.create_default_context(cafile=Credentials(settings.credentials).authority_file)
-    elif without == "authority":
-        context = ssl.create_default_context()
-    return await nats.connect(
-        reach.servers, nkeys_seed_str=None if without == "seed" else reach.seed, tls=context, allow_reconnect=False,
-        connect_timeout=2, inbox_prefix=inbox_prefix(user), error_cb=_quietly,
-    )  # fmt: skip
-
-
-async def _quietly(error):
-    return None
-
-
-def password_of(database, folder):
-    path = folder / "superuser"
-    path.write_text(database.split("://")[1].split("@")[0].split(":")[1])
-    return path
-
-
-async def is_ready(service):
-    problem = await service.problem()
-    assert problem is None, problem
-    return True
 
 
 def test_o5_what_a_user_lacks_and_has_too_much_is_told():
