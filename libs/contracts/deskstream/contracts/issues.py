@@ -218,6 +218,7 @@ class ListIssues(Command, service="ticketing"):
     open: bool | None = None
     """Neither completed, nor won't fix, nor a duplicate."""
     part_id: PartId | None = None
+    """Everything below it, too."""
     owner: str | None = Field(None, max_length=64)
     """The empty text: only what nobody owns."""
     severity: Severity | None = None

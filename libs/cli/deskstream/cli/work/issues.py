@@ -32,7 +32,7 @@ def command(  # noqa: PLR0913 - an argument for each option
     unowned: Annotated[bool, typer.Option("--unowned", help="Only what nobody owns.")] = False,
     severity: Annotated[str | None, typer.Option(help="blocker, high, medium or low.")] = None,
     security: Annotated[str | None, typer.Option(help="yes: confidential ones; unsure: held ones; or no.")] = None,
-    part: Annotated[str | None, typer.Option(help="PART-4.")] = None,
+    part: Annotated[str | None, typer.Option(help="PART-4, with everything below it.")] = None,
     account: Annotated[
         str | None, typer.Option(help="ACC-3, or its name: those on which a ticket of this account's hangs.")
     ] = None,

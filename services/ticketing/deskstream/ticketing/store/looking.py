@@ -70,19 +70,7 @@ SELECT id, duplicate_of
 FROM up
 """
 
-_ABOVE = """
-WITH RECURSIVE up AS (
-    SELECT id, parent, state
-    FROM parts
-    WHERE id = ANY($1::uuid[])
-    UNION
-    SELECT p.id, p.parent, p.state
-    FROM up
-    JOIN parts p ON p.id = up.parent
-)
-SELECT id, parent, state
-FROM up
-"""
+_ABOVE = "SELECT id, state FROM parts_above($1)"
 
 _LOCK_PARTS = "SELECT id FROM parts WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
 

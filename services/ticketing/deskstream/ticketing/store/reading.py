@@ -27,55 +27,23 @@ _ISSUE = "SELECT state FROM issues WHERE id = $1 OR ($1::uuid IS NULL AND number
 _PART = "SELECT state FROM parts WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
 
 _TICKETS = """
-SELECT t.state
-FROM tickets t
-WHERE t.deleted = $1
-  AND ($2::smallint IS NULL OR t.tracker = $2 AND t.tracker > 0)
-  AND ($3::smallint IS NULL OR t.triage = $3)
-  AND ($4::text IS NULL OR t.stage = $4)
-  AND ($5::text IS NULL OR t.type = $5)
-  AND ($6::text IS NULL OR t.severity = $6)
-  AND ($7::text IS NULL OR t.owner = $7)
-  AND ($8::uuid IS NULL OR t.account = $8)
-  AND ($9::uuid IS NULL OR t.contact = $9)
-  AND ($10::uuid IS NULL OR t.id IN (SELECT ticket_id FROM ticket_conversations WHERE conversation_id = $10))
-  AND ($11::uuid IS NULL OR t.id IN (SELECT ticket_id FROM weights WHERE object_id = $11))
-  AND t.number < $12
-ORDER BY t.number DESC
+SELECT state
+FROM tickets_asked_for($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+WHERE number < $12
+ORDER BY number DESC
 LIMIT $13
 """
 
 # The same for a part and all below it. The range of both columns makes the index of parts be used, however many
 # tickets hang on most parts.
 _TICKETS_OF_PART = """
-WITH RECURSIVE below AS (
-    SELECT id
-    FROM parts
-    WHERE id = $14
-    UNION
-    SELECT p.id
-    FROM below
-    JOIN parts p ON p.parent = below.id
-)
 SELECT found.state
-FROM below
+FROM parts_below($14) AS part
 CROSS JOIN LATERAL (
-    SELECT t.number, t.state
-    FROM tickets t
-    WHERE t.deleted = $1
-      AND ($2::smallint IS NULL OR t.tracker = $2 AND t.tracker > 0)
-      AND ($3::smallint IS NULL OR t.triage = $3)
-      AND ($4::text IS NULL OR t.stage = $4)
-      AND ($5::text IS NULL OR t.type = $5)
-      AND ($6::text IS NULL OR t.severity = $6)
-      AND ($7::text IS NULL OR t.owner = $7)
-      AND ($8::uuid IS NULL OR t.account = $8)
-      AND ($9::uuid IS NULL OR t.contact = $9)
-      AND ($10::uuid IS NULL OR t.id IN (SELECT ticket_id FROM ticket_conversations WHERE conversation_id = $10))
-      AND ($11::uuid IS NULL OR t.id IN (SELECT ticket_id FROM weights WHERE object_id = $11))
-      AND (t.part_id, t.number) > (below.id, 0)
-      AND (t.part_id, t.number) < (below.id, $12)
-    ORDER BY t.part_id DESC, t.number DESC
+    SELECT number, state
+    FROM tickets_asked_for($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    WHERE (part_id, number) > (part, 0) AND (part_id, number) < (part, $12)
+    ORDER BY part_id DESC, number DESC
     LIMIT $13
 ) found
 ORDER BY found.number DESC
@@ -101,31 +69,32 @@ ORDER BY number DESC
 LIMIT $3
 """
 
-# A deleted one may come back, and what it found is as dangerous.
+# A deleted one may come back, and what it found is as dangerous. JSON, not JSONB, which knows no NUL.
 _CONFIDENTIAL = """
-SELECT id, number, ARRAY(SELECT jsonb_array_elements_text(state::jsonb -> 'withheld')) AS links
+SELECT id, number, ARRAY(SELECT json_array_elements_text(state::json -> 'withheld')) AS links
 FROM issues
-WHERE security <> 'no' AND ('ISS-' || number = ANY($1) OR id::text = ANY($1) OR $2 AND state::jsonb ? 'withheld')
+WHERE confidential
+  AND ('ISS-' || number = ANY($1) OR id::text = ANY($1) OR $2 AND state::json -> 'withheld' IS NOT NULL)
 """
 
+# What is linked is looked up first, as an array, so that a few issues are not looked for among all.
 _ISSUES = """
 SELECT state
 FROM issues
 WHERE NOT deleted
   AND ($1::text IS NULL OR stage = $1)
   AND ($2::text[] IS NULL OR stage = ANY($2))
-  AND ($3::uuid IS NULL OR part_id = $3)
+  AND ($3::uuid IS NULL OR part_id = ANY(ARRAY(SELECT part FROM parts_below($3) AS part)))
   AND ($4::text IS NULL OR coalesce(owner, '') = $4)
   AND ($8::text IS NULL OR severity = $8)
   AND ($9::text IS NULL OR security = $9)
   AND ($10::boolean IS NULL OR (tickets > 0) = $10)
-  AND ($11::uuid IS NULL OR id IN (
-      SELECT w.object_id
+  AND ($11::uuid IS NULL OR id = ANY(ARRAY(
+      SELECT DISTINCT w.object_id
       FROM tickets t
       JOIN weights w ON w.ticket_id = t.id
-      WHERE t.account = $11
-        AND NOT t.deleted
-  ))
+      WHERE t.account = $11 AND NOT t.deleted
+  )))
 ORDER BY CASE WHEN $5 THEN tickets END DESC, CASE WHEN $5 THEN customers END DESC, number DESC
 OFFSET $6
 LIMIT $7
