@@ -137,7 +137,7 @@ def test_a_part_is_drawn_with_what_is_above_and_below():
         "PART-3 Cart ‹ PART-2 Shop",
         "├── PART-4 Rows, feature",
         "├── no tickets",
-        "└── and more tickets",
+        "└── and more",
     ]
 
 

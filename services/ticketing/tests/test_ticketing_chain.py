@@ -6,13 +6,18 @@ from importlib.resources import files
 import pytest
 import pytest_asyncio
 
-from deskstream.contracts.chain_facts import PartKind
+from deskstream.contracts import issues as of_issues
+from deskstream.contracts.chain_facts import PartKind, Tombstone
 from deskstream.contracts.ticket_commands import ReadChain
+from deskstream.ticketing.domain import Known
 from deskstream.ticketing.domain.issue.deciding import Awaited
 from deskstream.ticketing.domain.part import Part
 from deskstream.ticketing.store import issues, parts, tickets
 from deskstream.ticketing.store.chain import read_chain
-from services.ticketing.tests.given import Desk, conversation, made_part
+from deskstream.ticketing.store.chain_members import MOST_ISSUES
+from services.ticketing.tests.given import ANNA, MORNING, Desk, conversation, made_part
+
+GONE = Tombstone(at=MORNING, by=ANNA, reason="sold")
 
 
 @pytest_asyncio.fixture
@@ -96,8 +101,7 @@ async def test_w10_an_issue_without_tickets_is_in_the_chain_of_its_part_and_of_t
     desk = Desk()
     hung, elsewhere = desk.file(), desk.file()
     facts = desk.issue(hung).facts
-    ref = facts.part.model_copy(update={"id": cart.id, "number": cart.number})
-    desk.issues[hung] = replace(desk.issue(hung), facts=facts.model_copy(update={"part": ref}))
+    desk.issues[hung] = hung_on(desk.issue(hung), Part(cart))
     async with pool.acquire() as tx, tx.transaction():
         await parts.save(tx, [Part(shop), Part(cart)])
         await keep(tx, desk)
@@ -105,6 +109,67 @@ async def test_w10_an_issue_without_tickets_is_in_the_chain_of_its_part_and_of_t
             chain = await read_chain(tx, ReadChain(part=part.number))
             assert (numbers(chain["issues"]), numbers(chain["parts"])) == ([facts.number], [901, 902])
         assert desk.issue(elsewhere).facts.number not in numbers(chain["issues"])
+
+
+@pytest.fixture
+def shop():
+    """A shop of three capabilities, one of them given up; the first has a feature."""
+    product = made_part(number=901)
+    below = [made_part(PartKind.CAPABILITY, parent=product.id, number=number) for number in (902, 903)]
+    gone = made_part(PartKind.CAPABILITY, parent=product.id, number=904, deleted=GONE)
+    feature = made_part(PartKind.FEATURE, parent=below[0].id, number=905)
+    return [Part(facts) for facts in (product, *below, gone, feature)]
+
+
+async def test_w10_the_chain_of_a_part_lists_the_parts_directly_below_it_on_which_nothing_hangs(pool, shop):
+    async with pool.acquire() as tx, tx.transaction():
+        await parts.save(tx, shop)
+        found = {number: await read_chain(tx, ReadChain(part=number)) for number in (901, 902, 905)}
+    assert {number: numbers(chain["parts"]) for number, chain in found.items()} == {
+        901: [901, 902, 903],
+        902: [901, 902, 905],
+        905: [901, 902, 905],
+    }
+    assert not any(chain["more"] for chain in found.values())
+    assert [part["parent"] for part in found[901]["parts"]] == [None, 901, 901]
+
+
+@pytest.mark.parametrize(
+    ("limit", "more"),
+    [pytest.param(1, True, id="one of two is shown"), pytest.param(2, False, id="both are shown")],
+)
+async def test_w10_more_is_said_of_parts_and_of_issues_without_a_ticket(pool, shop, limit, more):
+    desk = Desk()
+    for issue in (desk.file(), desk.file()):
+        waits(desk, issue, 12)
+        desk.issues[issue] = hung_on(desk.issue(issue), shop[2])
+    async with pool.acquire() as tx, tx.transaction():
+        await parts.save(tx, shop)
+        await keep(tx, desk)
+        above = await read_chain(tx, ReadChain(part=901, limit=limit))
+        hung = await read_chain(tx, ReadChain(part=903, limit=limit))
+        waiting = await read_chain(tx, ReadChain(conversation=12, limit=limit))
+    assert [chain["more"] for chain in (above, hung, waiting)] == [more] * 3
+    assert [len(chain["issues"]) for chain in (above, hung, waiting)] == [limit] * 3
+
+
+def hung_on(issue, part):
+    ref = issue.facts.part.model_copy(update={"id": part.facts.id, "number": part.facts.number})
+    return replace(issue, facts=issue.facts.model_copy(update={"part": ref}))
+
+
+async def test_w10_neighbours_beyond_what_is_shown_are_said_to_be_more(pool):
+    desk = Desk()
+    issue, others = desk.file(), [desk.file() for _ in range(MOST_ISSUES)]
+    for other in others:
+        desk.ask(issue, of_issues.RelateIssue, kind="relates", to=other, known=Known(issue=desk.ref(other)))
+    async with pool.acquire() as tx, tx.transaction():
+        await keep(tx, desk)
+        chain = await read_chain(tx, ReadChain(issue=desk.issue(issue).facts.number))
+        other = await read_chain(tx, ReadChain(issue=desk.issue(others[0]).facts.number))
+    assert (len(chain["issues"]), chain["more"]) == (MOST_ISSUES, True)
+    assert chain["issues"][0]["id"] == str(issue)
+    assert (len(other["issues"]), other["more"]) == (2, False)
 
 
 async def test_what_was_kept_before_is_found_after_the_migration(pool):

@@ -208,4 +208,4 @@ class ReadChain(Command, service="ticketing"):
     conversation: int | None = Field(None, ge=1, le=2**53)
     account_id: UUID | None = None
     limit: int = Field(50, ge=1, le=100)
-    """Tickets at most."""
+    """Tickets at most; and as many issues that hang on the member itself, and parts directly below it."""

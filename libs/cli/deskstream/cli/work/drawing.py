@@ -35,7 +35,7 @@ def tree_of(chain: Found, member: Member, account: str = "") -> Tree:
     if not tickets:
         root.add(Text("no tickets", style="dim"))
     if chain["more"]:
-        root.add(Text("and more tickets", style="dim"))
+        root.add(Text("and more", style="dim"))
     return root
 
 
