@@ -153,6 +153,9 @@ def test_tickets_are_measured_on_real_servers():
     assert figures["tickets"] >= 2000
     assert 0 < figures["p50_ms"] <= figures["p99_ms"]
     assert 0 < figures["chain_ms"] <= figures["chain_p99_ms"]
+    chains = [figures[f"chain_{member}_ms"] for member in ("ticket", "issue", "part", "conversation", "account")]
+    assert figures["chain_ms"] == max(chains)
+    assert min(chains) > 0
     assert 0 < figures["tracker_ms"] <= figures["tracker_p99_ms"]
     assert figures["handlings_per_command"] > 1
     assert figures["ratio_to_raw"] > 0

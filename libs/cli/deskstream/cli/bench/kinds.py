@@ -47,7 +47,7 @@ def drain(plan: backlog.Plan, runs: int) -> Measurement:
 def tickets(seconds: float, number: int, runs: int) -> Measurement:
     """Ticket commands, chains and trackers."""
     run = partial(bench_tickets, seconds, number)
-    return Measurement("tickets", bounds.TICKETS, "commands_per_s", run, seconds + 45, runs)
+    return Measurement("tickets", bounds.TICKETS, "commands_per_s", run, seconds + 75, runs)
 
 
 def whole() -> Sequence[Measurement]:
