@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
+from deskstream.cli.faults.record import read_leftovers
 from deskstream.contracts import Command
 from deskstream.messaging import commands
 from deskstream.messaging.service import RunningService
@@ -28,6 +29,21 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+QUEUED = "SELECT count(*) FROM conversation.timers WHERE due_at < clock_timestamp() + interval '1 minute'"
+"""Replies that can still be undone, and leave by themselves."""
+
+
+async def quiet(records):
+    """Returns once everything said was published and read, and nothing is about to be said."""
+
+    async def look():
+        left = await read_leftovers(records, list(installed_services().values()))
+        assert left.none, left
+        return await records.fetchval(QUEUED) == 0
+
+    await eventually(look, within=60, what="quiet")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from deskstream.contracts.inbound import Identity, InboundMessage
 from deskstream.runtime.schemas import installed_services
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.processes import supervised
-from tests.scenarios.conftest import TOKEN
+from tests.scenarios.conftest import TOKEN, quiet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -119,6 +119,7 @@ async def test_w11_one_fix_is_answered_once_on_each_channel_though_ticketing_die
             await agent.conversation(channel, lambda row: row["stage"] == "waiting_on_user")
         said = {lane: f"Good news: TKT-{both[channel]['number']} “{channel}” is fixed." for channel, lane in LANES}
         assert sorted((lane, one["text"]) for lane, one in sent) == sorted(said.items())
+        await quiet(records)
         assert len(await left(records, 2)) == 2
         assert ticketing.deaths[0] == -9
 
