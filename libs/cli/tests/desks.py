@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,26 @@ def deskstream(folder, *arguments, **more):
     environment = CLEAN | more.pop("env", {})
     command = [*COMMAND, *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=110, check=False, **more)
+
+
+def on_terminal(folder, *arguments, columns=60, env=None):
+    """How the real command ended, and what a terminal of so many columns got of it."""
+    ours, theirs = pty.openpty()
+    environment = {**CLEAN, "TERM": "xterm-256color", "COLUMNS": str(columns), **(env or {})}
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b"".join(iter(lambda: _read(ours), b""))
+    os.close(ours)
+    return process.wait(30), shown.decode()
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
 
 
 @contextmanager

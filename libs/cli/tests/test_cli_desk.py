@@ -1,8 +1,6 @@
 """What the real commands say while a desk runs, on terminals, in pipes and to programs."""
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -10,7 +8,7 @@ import subprocess
 import pytest
 
 from deskstream.cli.folder import FOLDER
-from libs.cli.tests.desks import CLEAN, COMMAND, cleaned, conversations, deskstream, mails, up, wait_for
+from libs.cli.tests.desks import CLEAN, COMMAND, cleaned, conversations, deskstream, mails, on_terminal, up, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -86,31 +84,12 @@ def test_tail_ends_by_ctrl_c_without_a_word(running):
     assert errors == b""
 
 
-def on_terminal(folder, *arguments, columns=60, **environment):
-    """What a terminal of so many columns gets."""
-    ours, theirs = pty.openpty()
-    env = {**CLEAN, "TERM": "xterm-256color", "COLUMNS": str(columns), **environment}
-    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    assert process.wait(30) == 0
-    return shown.decode()
-
-
 TAIL = ("tail", "--since", "beginning", "--until-idle", "0.3")
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit(running):
-    shown = on_terminal(running[0], *TAIL)
+    code, shown = on_terminal(running[0], *TAIL)
+    assert code == 0
     assert "\x1b[36m" in shown or "\x1b[2m" in shown
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown.splitlines()]
     assert len(plain) > 12
@@ -119,7 +98,7 @@ def test_a_terminal_gets_colours_and_lines_that_fit(running):
 
 
 def test_no_color_is_respected(running):
-    shown = on_terminal(running[0], *TAIL, NO_COLOR="1")
+    _, shown = on_terminal(running[0], *TAIL, env={"NO_COLOR": "1"})
     assert not re.search(r"\x1b\[(3|4|9|10)\d", shown)
 
 

@@ -1,10 +1,14 @@
 """P4 by hand: `deskstream reconcile` shows three lists, and mends with --apply."""
 
+import asyncio
+import re
 from uuid import uuid4
 
 import asyncpg
 import nats
 import pytest
+
+from libs.cli.tests import desks
 
 LANE, STREAM = "events.crm", "EVENTS_CRM"
 BODY = (
@@ -96,3 +100,49 @@ async def test_p4_three_lists_are_shown_nothing_changes_and_apply_mends(provisio
     assert again["missing_in_stream"]["number"] == again["missing_in_journal"]["number"] == 0
     await client.close()
     await connection.close()
+
+
+MANY = 20_000
+FIT = f"The stream and the journal of {LANE} fit."
+JOURNAL_MANY = """
+INSERT INTO crm.journal (message_id, lane, key, seq, subject, type, correlation, causation, at, body)
+SELECT gen_random_uuid(), $1, 'key-' || n % 100, n / 100 + 1, $1 || '.thing.key-' || n % 100, 'deskstream.crm.thing',
+       gen_random_uuid(), gen_random_uuid(), now() - interval '1 minute',
+       format('{"specversion":"1.0","type":"deskstream.crm.thing","sequence":"%s","data":{}}', n / 100 + 1)
+FROM generate_series(0, $2 - 1) n
+"""
+
+
+def counted(shown, what):
+    """How far it was, each time the terminal was told: `comparing events.crm ━━━ 3000/10000`."""
+    return [int(found) for found in re.findall(rf"{re.escape(what)}\W[^\r\n]*?(\d+)/{MANY}\b", shown)]
+
+
+@pytest.mark.slow
+async def test_p4_long_work_tells_a_terminal_how_far_it_is_and_a_pipe_nothing(provisioned, database, tmp_path):
+    connection = await asyncpg.connect(database)
+    await connection.execute(JOURNAL_MANY, LANE, MANY)
+    await connection.close()
+    told = {name: value for name, value in provisioned.environment.items() if value is not None}
+
+    code, shown = await asyncio.to_thread(
+        desks.on_terminal, tmp_path, "reconcile", "crm", "--apply", env=told, columns=100
+    )
+    assert code == 0
+    assert f"{MANY:,} events published again" in shown
+    grows_to_the_end(counted(shown, "publishing crm"))
+
+    code, shown = await asyncio.to_thread(desks.on_terminal, tmp_path, "reconcile", "crm", env=told, columns=100)
+    assert code == 0
+    assert shown.endswith(f"\x1b[2K{FIT}\r\n"), "the bar is gone when it is done"
+    grows_to_the_end(counted(shown, f"comparing {LANE}"))
+
+    piped = await asyncio.to_thread(desks.deskstream, tmp_path, "reconcile", "crm", env=told)
+    assert (piped.returncode, piped.stderr) == (0, b"")
+    assert piped.stdout.decode() == f"{FIT}\n"
+
+
+def grows_to_the_end(counts):
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, MANY)
+    assert len(set(counts)) > 2, "told between its beginning and its end, too"

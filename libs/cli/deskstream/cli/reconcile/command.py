@@ -78,7 +78,7 @@ def _is_wrong(result: Result, *, applied: bool) -> bool:
 def _tell(results: Sequence[Result], *, applied: bool) -> None:
     differing = [result for result in results if not result.lists.none]
     if not differing:
-        output.line(f"All {len(results)} streams and journals fit.")
+        output.line(_all_fit(results))
         return
     columns = ["lane", "stream lacks", "journal lacks", "number given twice"]
     output.table(columns, [[result.lane.name, *map(_count, _lists(result).values())] for result in differing])
@@ -86,6 +86,12 @@ def _tell(results: Sequence[Result], *, applied: bool) -> None:
         for name, differences in _lists(result).items():
             _name_some(f"{result.lane.name}: {name.replace('_', ' ')}", differences)
     _say_what_next(differing, applied=applied)
+
+
+def _all_fit(results: Sequence[Result]) -> str:
+    if len(results) == 1:
+        return f"The stream and the journal of {results[0].lane.name} fit."
+    return f"All {len(results)} streams and journals fit."
 
 
 def _name_some(title: str, differences: Differences) -> None:
