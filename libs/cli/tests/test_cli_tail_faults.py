@@ -38,16 +38,19 @@ def has_seen(tail, count):
     return len(tail.seen) > count
 
 
-async def keep_publishing(client, upto):
-    """Each until it is acknowledged, whatever happens to the broker."""
+async def is_acknowledged(client, number):
+    try:
+        await publish(client, [number])
+    except (nats.errors.Error, OSError):
+        return False
+    return True
+
+
+async def keep_publishing(client, tail, upto):
+    """Each until it is acknowledged, whatever happens to the broker; a little ahead of what the tail has seen."""
     for number in range(1, upto + 1):
-        while True:
-            try:
-                await publish(client, [number])
-                break
-            except (nats.errors.Error, OSError):
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.002)
+        await eventually(partial(has_seen, tail, number - 100), within=30)
+        await eventually(partial(is_acknowledged, client, number), within=30)
 
 
 @pytest.mark.slow
@@ -55,11 +58,11 @@ async def test_p2_p3_kills_of_nats_leave_neither_gaps_nor_doubles(own_nats):
     url = own_nats.url
     async with streams(url) as client, Tail(url) as tail:
         await reading(client, "EVENTS_COUNTING")
-        publishing = asyncio.create_task(keep_publishing(client, 1500))
+        publishing = asyncio.create_task(keep_publishing(client, tail, 1500))
         for kill in range(3):
             await eventually(partial(has_seen, tail, 300 * kill + 100), within=30)
             os.kill(own_nats.running.pid, signal.SIGKILL)
-            await asyncio.sleep(0.3)
+            await eventually(lambda: own_nats.running is None and not client.is_connected)
             await asyncio.to_thread(own_nats.start)
         await publishing
         await tail.until(range(1, 1501), within=30)
