@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import asyncpg
 
-from deskstream.testkit.databases import Template, database_url, drop, new_name
+from deskstream.testkit.databases import Connection, Template, database_url, drop, new_name
 from deskstream.testkit.pristine import NotRestored, Pristine, remember
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _PATIENCE_S: Final = 5.0
 _PAUSE_S: Final = 0.005

@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+from deskstream.testkit.databases import Connection
+
 Texts: TypeAlias = Mapping[str, str]
 
 _MOST_PAGES: Final = 128
