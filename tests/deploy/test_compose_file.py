@@ -37,10 +37,30 @@ def test_every_service_has_a_container():
 def test_a_container_has_limits_and_few_rights(name):
     told = CONTAINERS[name]
     assert told["mem_limit"]
+    assert told["cpus"]
+    assert told["pids_limit"]
     assert told["read_only"]
     assert told["cap_drop"] == ["ALL"]
     assert told["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "network_mode", "pid"} & told.keys()
+
+
+@pytest.mark.parametrize("name", sorted({*services(), *SERVERS}))
+def test_what_runs_on_comes_back_and_has_time_to_finish(name):
+    told = CONTAINERS[name]
+    assert told["restart"] == "unless-stopped"
+    assert int(told["stop_grace_period"].removesuffix("s")) >= 30
+
+
+def test_what_runs_on_is_asked_for_its_health():
+    assert "HEALTHCHECK" in DOCKERFILE
+    # The image of NATS has nothing to ask with.
+    assert {name for name in SERVERS if "healthcheck" not in CONTAINERS[name]} == {"nats"}
+
+
+def test_the_broker_collects_its_garbage_before_it_is_ended():
+    limit, target = CONTAINERS["nats"]["mem_limit"], environment("nats")["GOMEMLIMIT"]
+    assert int(target.removesuffix("MiB")) <= 0.9 * int(limit.removesuffix("m"))
 
 
 @pytest.mark.parametrize("name", services())

@@ -214,6 +214,18 @@ def test_the_database_has_room_for_every_replica_there_may_be():
     assert running * pool + TOOLS <= room, "more replicas than deploy/k8s/servers/postgres.yaml has connections for"
 
 
+def test_the_broker_collects_its_garbage_before_it_is_ended():
+    nats = container(pods(".")["StatefulSet nats"])
+    [target] = [one["value"] for one in nats["env"] if one["name"] == "GOMEMLIMIT"]
+    limit = nats["resources"]["limits"]["memory"]
+    assert int(target.removesuffix("MiB")) <= 0.9 * int(limit.removesuffix("Mi"))
+
+
+def test_replicas_of_a_service_are_spread_over_nodes(service):
+    [spread] = pods(".")[f"Deployment deskstream-{NAMES[service]}"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"]["app.kubernetes.io/name"] == NAMES[service]
+
+
 def test_the_broker_reads_what_was_written_for_it_and_shows_its_figures_to_probes(tmp_path):
     around = named(".", "ConfigMap", "nats-around")["data"]["nats.conf"]
     seen_at = {mount["mountPath"]: mount["name"] for mount in container(pods(".")["StatefulSet nats"])["volumeMounts"]}
