@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from time import monotonic
 
 import nats
@@ -99,12 +100,12 @@ class Publisher:
             self._open.set()
 
     async def _give_out(self, stop: asyncio.Event) -> None:
-        started = monotonic()
+        # By a count of its own: what a flood gave out is no reason to wait.
+        started, numbers = monotonic(), count()
         while not stop.is_set():
+            # A window is given out whole: what comes again later is a copy of something.
             for mail in self._load.window():
-                pause = started + self.given / self._rate - monotonic()
-                if pause > 0:
-                    await asyncio.sleep(pause)
+                await _set_within(stop, started + next(numbers) / self._rate - monotonic())
                 self._give(mail)
 
     def _give(self, mail: Mail) -> None:
@@ -134,6 +135,12 @@ class Publisher:
             self._on_their_way -= 1
             self._landed.set()
         return True
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await event.wait()
 
 
 @asynccontextmanager
