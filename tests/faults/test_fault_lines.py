@@ -82,6 +82,15 @@ async def test_a_publish_can_be_lost_and_nothing_else():
         assert line.lost == 1
 
 
+async def test_what_was_not_lost_in_time_is_not_lost_later():
+    said = b"HPUB events.a.b.c 4 6\r\nhead42\r\n"
+    async with echoing(frames=True) as line:
+        line.lose(3)
+        line.lose(0)
+        assert await said_back(*await asyncio.open_connection(line.host, line.port), said) == said
+        assert line.lost == 0
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
 def test_frames_are_found_however_the_bytes_are_cut(size):
     whole = [b'CONNECT {"a": 1}\r\n', b"PUB a 5\r\nx\r\nyz\r\n", b"HPUB a b 2 4\r\nabcd\r\n", b"PONG\r\n"]

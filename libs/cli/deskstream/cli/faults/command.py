@@ -40,8 +40,8 @@ def command(
     """Kill, pause and cut what runs, under load; then count what got lost, came twice or lost its order: nothing.
 
     Starts servers and services of its own and leaves yours alone. Exit code 1 when a promise was broken; it then says
-    where to look, and which command does the same again. Kinds that take more than half of the time are left out: a
-    frozen event loop comes from a minute on. Only root can fill disks.
+    where to look, and which command does the same again. Kinds that take longer than what is left of the time wait for
+    another run. Only root can fill disks and take a network down.
     """
     unknown = [name for name in only or () if name not in KINDS]
     if unknown:
@@ -62,7 +62,9 @@ def command(
 def _tell(figures: dict[str, Any]) -> None:
     rows = [[what, _shown(figures[name]), must] for name, what, must in FIGURES]
     output.table(["figure", "counted", "must be"], rows)
-    output.table(["fault", "times"], [[name, str(times)] for name, times in sorted(figures["faults"].items())])
+    done, skipped = figures["faults"], figures["skipped"]
+    rows = [[name, str(done.get(name, 0)), str(skipped.get(name, 0))] for name in sorted(done | skipped)]
+    output.table(["fault", "times", "found nothing to damage"], rows)
     output.table(["ingest received", "mails"], [[name, f"{n:,}"] for name, n in figures["received"].items()])
 
 

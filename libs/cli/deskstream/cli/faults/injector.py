@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 
-from deskstream.cli.faults.breaking import KINDS, Kind, Victims
+from deskstream.cli.faults.breaking import KINDS, Kind, Spared, Victims
 from deskstream.cli.problem import Problem
 
 Say = Callable[[str], None]
 
-SHARE = 0.5
-"""A run leaves out the kinds that take more of its time."""
 PAUSE_S = (0.2, 1.5)
+
+
+@dataclass
+class Turns:
+    """Which kind comes next: in a turn each once, in an order by chance."""
+
+    kinds: Sequence[Kind]
+    chance: random.Random
+    _turn: list[Kind] = field(default_factory=list)
+
+    def next(self, left_s: float) -> Kind | None:
+        """One that takes no longer than is left; those that do come earlier in a run of another seed."""
+        self._turn = _in_time(self._turn, left_s) or _in_time(self._mixed(), left_s)
+        return self._turn.pop() if self._turn else None
+
+    def _mixed(self) -> list[Kind]:
+        return self.chance.sample(self.kinds, len(self.kinds))
+
+
+def _in_time(kinds: Sequence[Kind], left_s: float) -> list[Kind]:
+    return [kind for kind in kinds if kind.takes_s <= left_s]
 
 
 @dataclass
@@ -26,27 +47,34 @@ class Injector:
     say: Say
     only: tuple[str, ...] = ()
     done: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Kinds that came, and found nothing to damage."""
 
     async def run(self, seconds: float) -> None:
         """For so long; a fault that has begun is ended."""
-        started, chance = monotonic(), self.victims.chance
-        possible, turn = self._possible(seconds), list[Kind]()
+        started, turns = monotonic(), Turns(self._possible(), self.victims.chance)
         while True:
-            await asyncio.sleep(chance.uniform(*PAUSE_S))
+            await asyncio.sleep(self.victims.chance.uniform(*PAUSE_S))
             begun = monotonic() - started
-            if begun > seconds:
+            kind = turns.next(inf if self.only else seconds - begun)
+            if begun > seconds or kind is None:
                 return
-            turn = turn or chance.sample(possible, len(possible))
-            kind = turn.pop()
-            what = await kind.do(self.victims)
-            self.done[kind.name] += 1
-            self.say(f"{begun:6.1f} s  {what}")
+            self.say(f"{begun:6.1f} s  {await self._do(kind)}")
 
-    def _possible(self, seconds: float) -> list[Kind]:
+    async def _do(self, kind: Kind) -> str:
+        try:
+            what = await kind.do(self.victims)
+        except Spared as why:
+            self.skipped[kind.name] += 1
+            return f"{why}: no {kind.name}"
+        self.done[kind.name] += 1
+        return what
+
+    def _possible(self) -> list[Kind]:
         found = [kind for kind in KINDS.values() if kind.name in self.only] if self.only else list(KINDS.values())
         cannot = [kind.name for kind in found if not kind.needs(self.victims)]
         if cannot:
             self.say(f"cannot be done here: {', '.join(cannot)}")
         if len(cannot) == len(found):
-            raise Problem("None of these faults can be done here: only root can fill disks.")
-        return [kind for kind in found if kind.name not in cannot and (self.only or kind.takes_s <= SHARE * seconds)]
+            raise Problem("None of these faults can be done here: only root can fill disks and take a network down.")
+        return [kind for kind in found if kind.name not in cannot]

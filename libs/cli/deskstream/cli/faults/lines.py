@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deskstream.contracts import subjects
 
+LOOPBACK = "127.0.0.1"
 CHUNK = 64 * 1024
 CRAWL_S = 1.0
 """A crawling line lets one byte through in so long."""
@@ -36,7 +37,7 @@ class Line:
     target: tuple[str, int]
     frames: bool = False
     """Whether what services send are frames of the NATS client protocol, of which one can be lost."""
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = 0
     lost: int = 0
     _flow: Flow = Flow.WHOLE
@@ -63,9 +64,14 @@ class Line:
         if flow is Flow.CUT:
             await self._break_off()
 
+    @property
+    def connections(self) -> int:
+        """How many it carries."""
+        return len(self._talks)
+
     def lose(self, number: int = 1) -> None:
-        """The next published events vanish on the way."""
-        self._to_lose += number
+        """So many of the next published events vanish on the way, however many it was told before."""
+        self._to_lose = number
 
     async def _break_off(self) -> None:
         for talk in self._talks:
@@ -153,12 +159,12 @@ class Frames:
         return end + 2 + payload
 
 
-def line_to(url: str, *, frames: bool = False) -> Line:
-    """A line to the server of a URL."""
+def line_to(url: str, *, frames: bool = False, host: str = LOOPBACK) -> Line:
+    """A line to the server of a URL, which ends at an address of this machine."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    return Line((parts.hostname, parts.port), frames=frames)
+    return Line((parts.hostname, parts.port), frames=frames, host=host)
 
 
 def by_way_of(url: str, line: Line) -> str:

@@ -15,13 +15,13 @@ import httpx
 import psutil
 
 from deskstream.cli.environment import environment_of_its_own
+from deskstream.cli.faults.lines import LOOPBACK
+from deskstream.cli.faults.links import Link
 from deskstream.messaging.failpoints import ENVIRONMENT
 from deskstream.runtime.embedded.processes import free_port
 
 STOP_WITHIN_S = 30.0
 """A little more than what the services promise."""
-START_TAKES_S = 10.0
-"""A younger process may not have come to catching signals."""
 BREATH_S = 0.2
 LOOK_EVERY_S = 1.0
 
@@ -33,6 +33,8 @@ class Wanted:
     names: tuple[str, ...]
     told: Mapping[str, str]
     title: str
+    link: Link | None = None
+    """At whose far end it is to run."""
 
 
 @dataclass
@@ -44,29 +46,35 @@ class Kept:
     environment: Mapping[str, str]
     health_port: int
     log: Path
+    link: Link | None = None
     complaints: list[tuple[str, str]] = field(default_factory=list)
     starts: int = 0
     stood_still: asyncio.Event = field(default_factory=asyncio.Event)
     """It was seen from outside that its event loop did not turn."""
     process: asyncio.subprocess.Process | None = None
+    came_to_its_point: asyncio.Event = field(default_factory=asyncio.Event)
+    """What was armed has ended, and nobody else has ended it."""
     _armed: str = ""
-    _since: float = 0.0
+    _answered: bool = False
+    """Whether it has said how it is; before that it may not have come to catching signals."""
     _expected: bool = False
+    _signalled: bool = False
 
     async def keep_running(self) -> None:
         """Until cancelled."""
         while True:
             armed, self._armed = self._armed, ""
-            self._expected = bool(armed)
+            self._expected, self._signalled, self._answered = bool(armed), False, False
             with self.log.open("ab") as output:
                 self.process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "deskstream.runtime", *self.services,
+                    *self._inside, sys.executable, "-m", "deskstream.runtime", *self.services,
                     env={**self.environment, ENVIRONMENT: armed},
                     stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 )  # fmt: skip
-            self._since = monotonic()
             self.starts += 1
             code = await self.process.wait()
+            if armed and not self._signalled:
+                self.came_to_its_point.set()
             if not self._expected:
                 self.complaints.append(("P5", f"{self.name} ended by itself with code {code}"))
             await asyncio.sleep(BREATH_S)
@@ -77,16 +85,26 @@ class Kept:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
                 try:
-                    answer = await client.get(f"http://127.0.0.1:{self.health_port}/live")
+                    answer = await client.get(self.health_url("live"))
                 except httpx.HTTPError:
                     continue
+                self._answered = True
                 if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
                     self.stood_still.set()
                     self.send(signal.SIGKILL)
 
+    def health_url(self, page: str) -> str:
+        """Where it says how it is."""
+        return f"http://{_host(self.link)}:{self.health_port}/{page}"
+
+    @property
+    def _inside(self) -> tuple[str, ...]:
+        return self.link.inside if self.link else ()
+
     def arm(self, failpoint: str) -> None:
         """The next start dies, stops or freezes at this point of its work."""
         self._armed = failpoint
+        self.came_to_its_point.clear()
 
     def excuse(self) -> None:
         """Its death is not unasked, should it die."""
@@ -103,13 +121,14 @@ class Kept:
         """Sends a signal to the process; False when none runs just now."""
         if self.process is None or self.process.returncode is not None:
             return False
-        self._expected = self._expected or number in (signal.SIGKILL, signal.SIGTERM)
+        self._signalled = self._signalled or number in (signal.SIGKILL, signal.SIGTERM)
+        self._expected = self._expected or self._signalled
         self.process.send_signal(number)
         return True
 
     async def stop(self) -> float | None:
         """Asks it to stop and waits; returns the seconds that took, None when none runs just now."""
-        process, started, age = self.process, monotonic(), monotonic() - self._since
+        process, started = self.process, monotonic()
         if process is None or not self.send(signal.SIGTERM):
             return None
         try:
@@ -119,7 +138,7 @@ class Kept:
             self.complaints.append(("P11", f"{self.name} did not stop within {STOP_WITHIN_S:g} s"))
             self.send(signal.SIGKILL)
             code = await process.wait()
-        if code not in (0, -signal.SIGKILL) and age > START_TAKES_S:
+        if code not in (0, -signal.SIGKILL) and self._answered:
             self.complaints.append(("P11", f"{self.name} was asked to stop and ended with code {code}"))
         return monotonic() - started
 
@@ -133,8 +152,13 @@ async def kept_running(wanted: Sequence[Wanted], logs: Path) -> AsyncIterator[li
 
 def _prepared(wanted: Wanted, logs: Path) -> Kept:
     port = free_port()
-    told = {**wanted.told, "DESKSTREAM_HEALTH_HOST": "127.0.0.1", "DESKSTREAM_HEALTH_PORT": str(port)}
-    return Kept(wanted.title, wanted.names, environment_of_its_own(told), port, logs / f"{wanted.title}.log")
+    told = {**wanted.told, "DESKSTREAM_HEALTH_HOST": _host(wanted.link), "DESKSTREAM_HEALTH_PORT": str(port)}
+    log = logs / f"{wanted.title}.log"
+    return Kept(wanted.title, wanted.names, environment_of_its_own(told), port, log, wanted.link)
+
+
+def _host(link: Link | None) -> str:
+    return link.far if link else LOOPBACK
 
 
 @asynccontextmanager

@@ -36,6 +36,10 @@ class Leftovers:
     unpublished: int = 0
     unread: tuple[str, ...] = ()
     """`sla has read events.conversation to 40 of 42`, in events."""
+    read: int = 0
+    """Events that were heard, by all readers together."""
+    to_read: int = 0
+    """Events that were said and not yet heard."""
     why: tuple[str, ...] = ()
     """The reasons of what waits and of what is dead."""
 
@@ -137,17 +141,21 @@ async def read_leftovers(database: Database, services: Sequence[Declaration]) ->
         why += [f"{service.name}: {one}" for one in row["why"] or ()]
         said |= _by_name(await database.fetch(_HEADS))
         read |= {(service.name, lane): number for lane, number in await database.fetch(_PROGRESS)}
-    return Leftovers(dead, waiting, unpublished, tuple(_unread(services, said, read)), tuple(why))
-
-
-def _unread(services: Sequence[Declaration], said: dict[str, int], read: dict[tuple[str, str], int]) -> Sequence[str]:
     positions = [
         (service.name, lane, read.get((service.name, lane), 0), said.get(lane, 0))
         for service in services
         for lane in service.hears
         if lane != subjects.INBOUND
     ]
-    return [f"{name} has read {lane} to {at} of {end}" for name, lane, at, end in positions if at != end]
+    return Leftovers(
+        dead,
+        waiting,
+        unpublished,
+        unread=tuple(f"{name} has read {lane} to {at} of {end}" for name, lane, at, end in positions if at != end),
+        read=sum(at for *_, at, _ in positions),
+        to_read=sum(end - at for *_, at, end in positions),
+        why=tuple(why),
+    )
 
 
 async def count_archived(database: Database) -> int:

@@ -69,7 +69,7 @@ async def _run(plan: Plan, say: Say, folder: Path) -> tuple[dict[str, Any], list
         stop = asyncio.Event()
         publishing = asyncio.create_task(publisher.run(stop))
         await _calm(world, publisher, plan)
-        victims = _victims(world, publisher, plan)
+        victims = victims_of(world, publisher, plan)
         injector = Injector(victims, say, plan.only)
         await injector.run(plan.seconds)
         stop.set()
@@ -79,12 +79,14 @@ async def _run(plan: Plan, say: Say, folder: Path) -> tuple[dict[str, Any], list
     breaches += [Breach(*one, "the log of that process") for service in world.services for one in service.complaints]
     if recovered is None:
         breaches.append(Breach("P5", "not everything was done in time", "what waits, and the logs"))
-    figures |= {"recovered_in_s": recovered, "faults": dict(injector.done), "seed": plan.seed, "seconds": plan.seconds}
+    figures |= {"recovered_in_s": recovered, "faults": dict(injector.done), "skipped": dict(injector.skipped)}
+    figures |= {"seed": plan.seed, "seconds": plan.seconds}
     figures["broken"] = [f"{one.promise}: {one.what}" for one in breaches]
     return figures, breaches
 
 
-def _victims(world: World, publisher: Publisher, plan: Plan) -> Victims:
+def victims_of(world: World, publisher: Publisher, plan: Plan) -> Victims:
+    """Everything in this world that can be hurt."""
     return Victims(
         servers=world.servers,
         addresses=world.addresses,
@@ -98,6 +100,7 @@ def _victims(world: World, publisher: Publisher, plan: Plan) -> Victims:
         client=world.client,
         publisher=publisher,
         chance=random.Random(f"faults {plan.seed}"),
+        run_s=plan.seconds,
     )
 
 
@@ -133,13 +136,24 @@ async def _recover(
 
 
 async def _behind(world: World, victims: Victims, database: Database) -> int:
-    """The backlog, in mails: those not taken in, and those whose events the broker has lost."""
+    """The backlog, in mails: those not taken in, not heard by everybody, or said in events that the broker has lost."""
     archived = await count_archived(database)
+    stored = await stored_inbound(world.client) + victims.gone
     said = await count_said(database, world.declarations)
-    stored = await stored_on(world.client, list(said))
-    owed = sum(max(0, number - stored[lane]) for lane, number in said.items())
-    events_each = max(1.0, sum(said.values()) / max(1, archived))
-    return max(0, victims.publisher.given - archived) + round(owed / events_each)
+    held = await stored_on(world.client, list(said))
+    owed = sum(max(0, number - held[lane]) for lane, number in said.items())
+    left = await read_leftovers(database, world.declarations)
+    return (
+        victims.publisher.backlog
+        + max(0, stored - archived)
+        + _in_mails(left.to_read, left.read, archived)
+        + _in_mails(owed, sum(said.values()), archived)
+    )
+
+
+def _in_mails(events: int, so_far: int, mails: int) -> int:
+    """Of how many mails so many events are, when `so_far` were those of `mails`."""
+    return round(events * mails / max(1, so_far, mails))
 
 
 async def _unfinished(world: World, victims: Victims, database: Database) -> bool:

@@ -13,7 +13,8 @@ from nats.aio.client import Client
 
 from deskstream.cli.faults.broker import furnish_broker
 from deskstream.cli.faults.disks import Disk, small_disk
-from deskstream.cli.faults.lines import Line, by_way_of, line_to
+from deskstream.cli.faults.lines import LOOPBACK, Line, by_way_of, line_to
+from deskstream.cli.faults.links import Link, own_link
 from deskstream.cli.faults.processes import Kept, Wanted, kept_running
 from deskstream.cli.faults.publisher import connected
 from deskstream.contracts import Command
@@ -82,15 +83,17 @@ async def _started(
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(addresses.nats_url))
         await _prepare(addresses, client, guard)
-        nats = [await _opened(stack, line_to(addresses.nats_url, frames=True)) for _ in groups]
-        postgres = [await _opened(stack, line_to(addresses.postgres_url)) for _ in groups]
+        links = [stack.enter_context(own_link(number)) for number in range(len(groups))]
+        nats = [await _opened(stack, line_to(addresses.nats_url, frames=True, host=_near(one))) for one in links]
+        postgres = [await _opened(stack, line_to(addresses.postgres_url, host=_near(one))) for one in links]
         wanted = [
             Wanted(
                 names,
                 guard.told | _told(by_way_of(addresses.nats_url, a), by_way_of(addresses.postgres_url, b), folder),
                 title,
+                link,
             )
-            for (title, names), a, b in zip(groups.items(), nats, postgres, strict=True)
+            for (title, names), a, b, link in zip(groups.items(), nats, postgres, links, strict=True)
         ]
         services = await stack.enter_async_context(kept_running(wanted, folder))
         await _furnish(client)
@@ -102,6 +105,10 @@ def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Title -> services of one process."""
     others = tuple(name for name in names if name not in FIRST)
     return {"+".join(FIRST): FIRST, f"{'+'.join(FIRST)}-again": FIRST, "+".join(others): others}
+
+
+def _near(link: Link | None) -> str:
+    return link.near if link else LOOPBACK
 
 
 async def _opened(stack: AsyncExitStack, line: Line) -> Line:

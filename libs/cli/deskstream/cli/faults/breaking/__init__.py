@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deskstream.cli.faults.breaking import broker, database, limits, messages, network, processes, stores
-from deskstream.cli.faults.breaking.kind import Kind
+from deskstream.cli.faults.breaking.kind import Kind, Spared
 from deskstream.cli.faults.breaking.victims import Victims
 
 KINDS: dict[str, Kind] = {
@@ -14,7 +14,7 @@ KINDS: dict[str, Kind] = {
         Kind("pause_service", processes.pause),
         Kind("stop_service", processes.stop),
         Kind("stop_in_batch", processes.stop_in_batch),
-        Kind("freeze_loop", processes.freeze_loop, takes_s=30),
+        Kind("freeze_loop", processes.freeze_loop, takes_s=20),
         Kind("few_descriptors", limits.few_descriptors),
         Kind("little_memory", limits.little_memory, takes_s=6),
         Kind("kill_nats", broker.kill),
@@ -32,14 +32,15 @@ KINDS: dict[str, Kind] = {
         Kind(
             "fill_postgres_disk", database.fill_disk, takes_s=5, needs=lambda victims: victims.postgres_disk is not None
         ),
-        Kind("put_back_database", stores.put_back_database, takes_s=25),
+        Kind("put_back_database", stores.put_back_database, takes_s=20),
         Kind("cut_line", network.cut),
         Kind("half_open_line", network.half_open),
         Kind("crawling_line", network.crawl),
+        Kind("partition", network.partition, needs=lambda victims: all(service.link for service in victims.services)),
         Kind("lost_publish", network.lose_publish),
         Kind("unreadable_events", messages.unreadable_events),
         Kind("flood_of_copies", messages.flood_of_copies),
     )
 }
 
-__all__ = ["KINDS", "Kind", "Victims"]
+__all__ = ["KINDS", "Kind", "Spared", "Victims"]

@@ -17,7 +17,7 @@ async def kill(victims: Victims) -> str:
 
 
 async def pause(victims: Victims) -> str:
-    seconds, server = victims.seconds(), victims.nats()
+    seconds, server = victims.pause_s(), victims.nats()
     server.suspend()
     await asyncio.sleep(seconds)
     server.resume()

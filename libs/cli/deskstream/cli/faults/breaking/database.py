@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import psutil
 
+from deskstream.cli.faults.breaking.kind import Spared
 from deskstream.cli.faults.breaking.processes import HEARING
 from deskstream.cli.faults.breaking.victims import Victims, until_gone
 from deskstream.messaging.topology import ACK_WAIT
@@ -25,6 +26,9 @@ FROM (
 """
 
 
+_NO_SESSION = "no service had a database session"
+
+
 async def kill(victims: Victims) -> str:
     seconds, server = victims.seconds(0.0, 1.5), victims.postgres()
     # Its children hold its memory until they notice; a new one does not start before.
@@ -38,7 +42,7 @@ async def kill(victims: Victims) -> str:
 
 async def pause(victims: Victims) -> str:
     """All of its processes stand still."""
-    seconds, server = victims.seconds(), victims.postgres()
+    seconds, server = victims.pause_s(), victims.postgres()
     stopped = [server, *server.children(recursive=True)]
     for process in stopped:
         with suppress(psutil.NoSuchProcess):
@@ -71,13 +75,16 @@ async def fill_disk(victims: Victims) -> str:
 async def end_sessions(victims: Victims) -> str:
     async with _connected(victims) as connection:
         ended = await connection.fetchval(_END_SESSIONS, 1000)
+    if not ended:
+        raise Spared(_NO_SESSION)
     return f"{ended} database sessions of the services ended"
 
 
 async def end_one_session(victims: Victims) -> str:
     """One that is at work, if any is."""
     async with _connected(victims) as connection:
-        await connection.fetchval(_END_SESSIONS, 1)
+        if not await connection.fetchval(_END_SESSIONS, 1):
+            raise Spared(_NO_SESSION)
     return "one database session of a service ended"
 
 

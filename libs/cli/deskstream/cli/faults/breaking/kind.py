@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from deskstream.cli.faults.breaking.victims import Victims
 
 
+class Spared(Exception):
+    """There was nothing to damage, and why, in words."""
+
+
 @dataclass(frozen=True)
 class Kind:
-    """`do` damages something and says in words what it did. `takes_s` is about how long, where that is many seconds.
+    """`do` damages something and says in words what it did, or raises `Spared`.
 
-    `needs` says whether it can be done here at all.
+    `takes_s` is about how long that takes, where it is many seconds; `needs` says whether it can be done here at all.
     """
 
     name: str

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import psutil
 
+from deskstream.cli.faults.breaking.processes import down_already
 from deskstream.cli.faults.breaking.victims import Victims
 from deskstream.cli.faults.lines import Flow
 
@@ -21,7 +22,7 @@ async def few_descriptors(victims: Victims) -> str:
     service = victims.services[place]
     process = service.running
     if process is None:
-        return f"{service.name} was down already"
+        raise down_already(service)
     async with _limited(process, psutil.RLIMIT_NOFILE, DESCRIPTORS):
         for line in (victims.nats_lines[place], victims.postgres_lines[place]):
             await line.turn(Flow.CUT)
@@ -35,7 +36,7 @@ async def little_memory(victims: Victims) -> str:
     service, seconds = victims.service(), victims.seconds(3.0, 6.0)
     process = service.running
     if process is None:
-        return f"{service.name} was down already"
+        raise down_already(service)
     service.excuse()
     async with _limited(process, psutil.RLIMIT_AS, process.memory_info().vms + MORE_MEMORY):
         await asyncio.sleep(seconds)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from nats.errors import Error as NatsError
 
+from deskstream.cli.faults.breaking.kind import Spared
 from deskstream.cli.faults.breaking.victims import Planted, Victims
 from deskstream.cli.faults.record import PLANTED
 from deskstream.contracts import Event
@@ -21,16 +22,20 @@ READERS: tuple[tuple[type[Event], str], ...] = (
     (SenderIdentified, "conversation"),
     (ConversationOpened, "routing"),
 )
-COPIES = 200
+COPIES = 1000
 
 
 async def unreadable_events(victims: Victims) -> str:
     """One for each of three services, under keys of their own: kept by them, in nobody's way."""
+    before = len(victims.planted)
     for kind, reader in READERS:
         key = f"{PLANTED}-{victims.chance.getrandbits(32):08x}"
         if await _plant(victims, kind, key):
             victims.planted.append(Planted(reader, key))
-    return f"{len(READERS)} events that nobody can read"
+    planted = len(victims.planted) - before
+    if not planted:
+        raise Spared("the broker took no event that nobody can read")
+    return f"{planted} events that nobody can read"
 
 
 async def _plant(victims: Victims, kind: type[Event], key: str) -> bool:

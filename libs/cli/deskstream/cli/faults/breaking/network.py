@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from deskstream.cli.faults.breaking.kind import Spared
+from deskstream.cli.faults.breaking.processes import down_already
 from deskstream.cli.faults.breaking.victims import Victims
 from deskstream.cli.faults.lines import Flow, Line
 
@@ -23,6 +25,18 @@ async def crawl(victims: Victims) -> str:
     return await _for_a_while(victims, Flow.CRAWLING, "let one byte a second through", victims.seconds(2.0, 6.0))
 
 
+async def partition(victims: Victims) -> str:
+    """Packets of all its connections vanish, both ways, and so do those of new ones."""
+    service, seconds = victims.service(), victims.pause_s()
+    assert service.link is not None
+    if service.running is None:
+        raise down_already(service)
+    await asyncio.to_thread(service.link.take_down)
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(service.link.put_up)
+    return f"the network of {service.name} was down for {seconds:.1f} s"
+
+
 async def lose_publish(victims: Victims) -> str:
     """Events committed and sent that never get to the broker; nobody hears that they did not."""
     place = victims.chance.randrange(len(victims.services))
@@ -33,11 +47,17 @@ async def lose_publish(victims: Victims) -> str:
         if line.lost - before >= LOST:
             break
         await asyncio.sleep(0.1)
-    return f"{line.lost - before} events of {service.name} lost before they were published"
+    line.lose(0)
+    lost = line.lost - before
+    if not lost:
+        raise Spared(f"{service.name} published nothing that could be lost")
+    return f"{lost} events of {service.name} lost before they were published"
 
 
 async def _for_a_while(victims: Victims, flow: Flow, how: str, seconds: float) -> str:
     line, name = _some_line(victims)
+    if not line.connections:
+        raise Spared(f"{name} carried nothing")
     await line.turn(flow)
     await asyncio.sleep(seconds)
     await line.turn(Flow.WHOLE)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from time import monotonic
 
+from deskstream.cli.faults.breaking.kind import Spared
 from deskstream.cli.faults.breaking.victims import Victims
 from deskstream.cli.faults.processes import Kept
 from deskstream.messaging.failpoints import POINTS
@@ -15,17 +16,21 @@ HEARING = ("crm", "conversation", "routing", "sla")
 FREEZE_S = 20
 NOTICED_WITHIN_S = 45.0
 """From the start of a process: it has to come to its work, to freeze, and to be asked."""
+REACHED_WITHIN_S = 20.0
+"""From the start of a process, until it comes to a point of its work."""
 
 
 async def kill(victims: Victims) -> str:
     service = victims.service()
-    return f"kill -9 of {service.name}" if service.send(signal.SIGKILL) else f"{service.name} was down already"
+    if not service.send(signal.SIGKILL):
+        raise down_already(service)
+    return f"kill -9 of {service.name}"
 
 
 async def pause(victims: Victims) -> str:
-    service, seconds = victims.service(), victims.seconds()
+    service, seconds = victims.service(), victims.pause_s()
     if not service.send(signal.SIGSTOP):
-        return f"{service.name} was down already"
+        raise down_already(service)
     await asyncio.sleep(seconds)
     service.send(signal.SIGCONT)
     return f"SIGSTOP of {service.name} for {seconds:.1f} s"
@@ -34,20 +39,22 @@ async def pause(victims: Victims) -> str:
 async def stop(victims: Victims) -> str:
     service = victims.service()
     seconds = await service.stop()
-    return (
-        f"{service.name} was down already" if seconds is None else f"SIGTERM of {service.name}: gone in {seconds:.1f} s"
-    )
+    if seconds is None:
+        raise down_already(service)
+    return f"SIGTERM of {service.name}: gone in {seconds:.1f} s"
 
 
 async def kill_at_point(victims: Victims) -> str:
     """Started anew to die at a named point of one of its next batches."""
     process, failpoint = _armed(victims, "kill")
-    return f"{process.name} dies at {failpoint}"
+    await _comes_to(process, failpoint)
+    return f"{process.name} died at {failpoint}"
 
 
 async def stop_in_batch(victims: Victims) -> str:
     process, failpoint = _armed(victims, "term")
-    return f"{process.name} is asked to stop at {failpoint}"
+    await _comes_to(process, failpoint)
+    return f"{process.name} was asked to stop at {failpoint}, and ended"
 
 
 async def freeze_loop(victims: Victims) -> str:
@@ -61,6 +68,19 @@ async def freeze_loop(victims: Victims) -> str:
     except TimeoutError:
         process.complaints.append(("P20", f"{process.name} stood still at {failpoint}, and was alive all the time"))
     return f"the event loop of {process.name} froze at {failpoint}, noticed after {monotonic() - started:.0f} s"
+
+
+def down_already(service: Kept) -> Spared:
+    """What a fault of a process raises when just then there is none."""
+    return Spared(f"{service.name} was down already")
+
+
+async def _comes_to(process: Kept, failpoint: str) -> None:
+    try:
+        async with asyncio.timeout(REACHED_WITHIN_S):
+            await process.came_to_its_point.wait()
+    except TimeoutError:
+        raise Spared(f"{process.name} did not come to {failpoint}") from None
 
 
 def _armed(victims: Victims, does: str) -> tuple[Kept, str]:

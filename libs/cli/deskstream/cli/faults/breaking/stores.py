@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 
 from deskstream.cli.environment import environment_of_its_own
+from deskstream.cli.faults.breaking.kind import Spared
 from deskstream.cli.faults.breaking.victims import Victims, until_gone
 from deskstream.cli.faults.broker import furnish_broker, stored_inbound
 from deskstream.cli.faults.processes import Kept
@@ -32,8 +33,7 @@ LOOK_EVERY_S: Final = 0.2
 async def lose_nats_store(victims: Victims) -> str:
     """What adapters of others published is as safe as the stream until it is archived; so it is archived first."""
     async with victims.publisher.held():
-        if not await _all_archived(victims):
-            return "ingest was behind: the store of NATS was left alone"
+        await _all_archived(victims)
         await _kill_nats(victims)
         await asyncio.to_thread(shutil.rmtree, victims.nats_store)
         await victims.start_servers()
@@ -51,14 +51,15 @@ async def put_back_nats_store(victims: Victims) -> str:
     await asyncio.to_thread(_copy, victims.nats_store, copy)
     await victims.start_servers()
     await asyncio.sleep(seconds)
-    async with victims.publisher.held():
-        if not await _all_archived(victims):
-            await asyncio.to_thread(shutil.rmtree, copy)
-            return "ingest was behind: the store of NATS was left alone"
-        await _kill_nats(victims)
-        await asyncio.to_thread(_replace, victims.nats_store, copy)
-        await victims.start_servers()
-        await _note_what_is_gone(victims)
+    try:
+        async with victims.publisher.held():
+            await _all_archived(victims)
+            await _kill_nats(victims)
+            await asyncio.to_thread(_replace, victims.nats_store, copy)
+            await victims.start_servers()
+            await _note_what_is_gone(victims)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
     return f"kill -9 of nats-server, and its store put back by {seconds:.1f} s"
 
 
@@ -78,23 +79,25 @@ async def put_back_database(victims: Victims) -> str:
     await _forget_planted(victims)
     noticed = await _held_back(victims.services)
     lost = await _reconcile(victims, noticed=noticed)
+    if not lost:
+        raise Spared("nothing had been said since the copy of the database")
     return f"the database put back by {seconds:.1f} s; {lost} events taken back from the streams"
 
 
-async def _all_archived(victims: Victims) -> bool:
+async def _all_archived(victims: Victims) -> None:
     database = await asyncpg.connect(victims.addresses.postgres_url)
     try:
         async with asyncio.timeout(ARCHIVED_WITHIN_S):
             while await count_archived(database) < await stored_inbound(victims.client) + victims.gone:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
-        return False
+        raise Spared("ingest was behind: the store of NATS was left alone") from None
     finally:
         await database.close()
-    return True
 
 
 async def _note_what_is_gone(victims: Victims) -> None:
+    await _forget_planted(victims)
     database = await asyncpg.connect(victims.addresses.postgres_url)
     victims.gone = await count_archived(database) - await stored_inbound(victims.client)
     await database.close()
@@ -114,7 +117,7 @@ async def _stop_postgres(victims: Victims, how: signal.Signals) -> None:
 
 
 async def _forget_planted(victims: Victims) -> None:
-    """Nobody's journal has what was planted, so a reader that has forgotten it does not hear it again."""
+    """Nobody's journal has what was planted: a reader that forgot it, or had not read it yet, hears it no more."""
     database = await asyncpg.connect(victims.addresses.postgres_url)
     kept = await read_planted(database, sorted({one.reader for one in victims.planted}))
     await database.close()
@@ -135,7 +138,7 @@ async def _held_back(services: Sequence[Kept]) -> bool:
 
 async def _says_so(client: httpx.AsyncClient, service: Kept) -> bool:
     try:
-        answer = await client.get(f"http://127.0.0.1:{service.health_port}/ready")
+        answer = await client.get(service.health_url("ready"))
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and "deskstream reconcile" in answer.text

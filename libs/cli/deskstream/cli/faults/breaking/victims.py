@@ -19,7 +19,10 @@ from deskstream.cli.problem import Problem
 from deskstream.messaging import Declaration
 from deskstream.runtime.embedded.servers import Addresses, EmbeddedServers
 
-CHILDREN_END_WITHIN_S = 10.0
+END_WITHIN_S = 20.0
+PAUSE_S = (0.5, 15.0)
+PAUSE_SHARE = 0.5
+"""Of a run's time no pause takes more."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Victims:
     client: Client
     publisher: Publisher
     chance: random.Random
+    run_s: float
+    """How long there are faults."""
     planted: list[Planted] = field(default_factory=list)
     gone: int = 0
     """Messages of adapters that were archived, and that the broker's store has no more."""
@@ -65,6 +70,10 @@ class Victims:
 
     def seconds(self, least: float = 0.5, most: float = 3.0) -> float:
         return self.chance.uniform(least, most)
+
+    def pause_s(self) -> float:
+        """How long something stands still."""
+        return pause_s(self.chance, self.run_s)
 
     def service(self) -> Kept:
         return self.chance.choice(self.services)
@@ -88,6 +97,16 @@ class Victims:
             raise Problem("A server could not have its port back: somebody took it meanwhile. Run this again.")
 
 
+def pause_s(chance: random.Random, run_s: float) -> float:
+    """How long something stands still: most times shortly; the longer the run, the longer it may be."""
+    least, most = PAUSE_S
+    longest = max(least, min(most, PAUSE_SHARE * run_s))
+    return float(least * (longest / least) ** chance.random())
+
+
 async def until_gone(processes: Sequence[psutil.Process]) -> None:
-    """Waits until they have ended, not for ever."""
-    await asyncio.to_thread(psutil.wait_procs, list(processes), timeout=CHILDREN_END_WITHIN_S)
+    """Waits until they have ended. Raises Problem, which names those that have not."""
+    _, alive = await asyncio.to_thread(psutil.wait_procs, list(processes), timeout=END_WITHIN_S)
+    if alive:
+        names = ", ".join(str(process) for process in alive)
+        raise Problem(f"What was to end is still there after {END_WITHIN_S:g} s: {names}")
