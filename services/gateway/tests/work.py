@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from deskstream.contracts import Event
+from deskstream.contracts import Event, ticketing
 from deskstream.contracts.chain_facts import IssueFacts, PartFacts, PartKind, PartRef, TicketFacts
 from deskstream.contracts.facts import AccountFacts, ContactFacts
 from deskstream.contracts.issues import IssueFiled
+from deskstream.contracts.linked import IssueRef
 from deskstream.contracts.ticketing import PartSaved, TicketOpened
 from deskstream.messaging import Heard
 
@@ -96,3 +97,21 @@ class Part(Told):
             "id": id_of(f"part {number}"), "number": number, "version": 0, "name": f"Part {number}", "kind": "product",
         }  # fmt: skip
         super().__init__(number, PartFacts.model_validate(known | facts), at)
+
+
+def issue_ref(number=31, stage="triage", **more):
+    return IssueRef(id=id_of(f"issue {number}"), number=number, stage=stage, **more)
+
+
+def opened(ticket, **now):
+    return ticket.say(ticketing.TicketChanged, now={"stage": "open"} | now, fields=("stage", *now), actor="anna")
+
+
+def solved(ticket):
+    ticket.later(hours=1)
+    now = {"stage": "solved", "resolution": "workaround", "solved_at": ticket.at}
+    return ticket.say(ticketing.TicketSolved, now=now, category="workaround", actor="anna")
+
+
+def answered(ticket):
+    return ticket.later(minutes=5).say(ticketing.AgentAnswered, by="anna", gives=("answer",))
