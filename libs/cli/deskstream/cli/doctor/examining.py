@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from deskstream.cli.asking import Client, connected
 from deskstream.cli.database import database
 from deskstream.cli.doctor import broker, privileges
+from deskstream.cli.doctor.certificates import examine_certificates
 from deskstream.cli.doctor.channels import INGEST, sheet_of_channels
 from deskstream.cli.doctor.finding import Finding, warning, wrong
 from deskstream.cli.doctor.probing import Clock, probe
@@ -65,7 +66,8 @@ async def examine(place: Place, declarations: Sequence[Declaration], clock: Cloc
         _guarded("doors", lambda: examine_doors(place), "Look at the addresses."),
     )
     sheet = await _sheet(settings, declarations, healths) if not _unreachable(found) else TallySheet()
-    findings = [*examine_machine(place), *(finding for group in found for finding in group), *sheet.findings]
+    here = [*examine_machine(place), *examine_certificates(settings, clock())]
+    findings = [*here, *(finding for group in found for finding in group), *sheet.findings]
     return Report(findings, sheet.tallies)
 
 

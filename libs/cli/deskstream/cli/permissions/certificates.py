@@ -21,7 +21,9 @@ from deskstream.runtime.privileges.keys import write_secret
 
 _AUTHORITY_FOR: Final = timedelta(days=3650)
 _VALID_FOR: Final = timedelta(days=825)
-_RENEWED_BEFORE: Final = timedelta(days=30)
+RENEWED_BEFORE: Final = timedelta(days=30)
+"""So long before it runs out a certificate is made anew, when somebody asks for it."""
+
 _SERVER: Final = "nats"
 
 
@@ -54,7 +56,7 @@ class Authority:
     def _still_good(self, path: Path, private: ec.EllipticCurvePrivateKey, hosts: Sequence[str]) -> bool:
         found = x509.load_pem_x509_certificate(path.read_bytes())
         ours = found.issuer == self._certificate.subject and found.public_key() == private.public_key()
-        return ours and _names_in(found) == list(hosts) and found.not_valid_after_utc - _now() > _RENEWED_BEFORE
+        return ours and _names_in(found) == list(hosts) and found.not_valid_after_utc - _now() > RENEWED_BEFORE
 
     def _own(self) -> x509.Certificate:
         # A name of its own for each installation: two authorities of one name would be taken for each other.
