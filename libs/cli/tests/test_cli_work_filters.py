@@ -68,3 +68,36 @@ async def test_tickets_are_found_by_type_account_and_conversation(deskstream, th
 async def test_a_wrong_filter_is_misuse_and_told_in_a_sentence(deskstream, arguments, told):
     said = await deskstream("tickets", *arguments)
     assert (said.code, told in said.err, said.out) == (2, True, "")
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("tickets", option) for option in ("part", "account", "conversation", "issue", "agent")),
+        *(("issues", option) for option in ("part", "account", "agent")),
+    ],
+)
+def test_a_blank_is_no_filter_and_does_not_list_everything(nowhere, command, option, name):
+    said = nowhere.now(command, {"agent": "--owner"}.get(option, f"--{option}"), name)
+    assert (said.code, f"names no {option}" in said.err, said.out) == (2, True, "")
+
+
+@pytest.mark.parametrize("command", ["tickets", "issues"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        pytest.param("a" * 65, id="longer than any handle"),
+        pytest.param("Anna", id="a capital"),
+        pytest.param("anna\x1b[31m" * 999, id="a terminal's orders"),
+    ],
+)
+def test_an_owner_that_can_be_none_is_misuse_and_told_in_a_sentence(nowhere, command, owner):
+    said = nowhere.now(command, "--owner", owner)
+    assert (said.code, "names no agent" in said.err, said.out) == (2, True, "")
+    assert (len(said.err) < 300, "Traceback" in said.err, "\x1b[31m" in said.err) == (True, False, False)
+
+
+def test_nobody_s_issues_are_asked_for_by_name(nowhere):
+    said = nowhere.now("issues", "--owner", "")
+    assert (said.code, "--unowned lists what nobody owns" in said.err) == (2, True)

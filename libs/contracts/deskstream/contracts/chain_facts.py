@@ -45,6 +45,8 @@ class TicketType(StrEnum):
 
 
 CodeChange = Literal["yes", "no", "unknown"]
+Security = Literal["no", "unsure", "yes"]
+"""Of an issue: whether it reveals a vulnerability."""
 
 
 class Tombstone(Contract):
@@ -191,7 +193,7 @@ class IssueFacts(Contract):
     filed_by: AgentId | None = None
     accepted_by: AgentId | None = None
     severity: Severity = Severity.MEDIUM
-    security: Literal["no", "unsure", "yes"] = "no"
+    security: Security = "no"
     """`yes`: confidential; `unsure`: colleagues are asked, and it is not published."""
     public_link: str | None = None
     tasks: tuple[Task, ...] = ()

@@ -52,4 +52,6 @@ async def ids_of(client: Client, names: Mapping[str, str | None]) -> dict[str, U
 
     Raises Problem for what names nothing.
     """
-    return {f"{kind}_id": UUID((await _FIND[kind](client, name))["id"]) for kind, name in names.items() if name}
+    return {
+        f"{kind}_id": UUID((await _FIND[kind](client, name))["id"]) for kind, name in names.items() if name is not None
+    }

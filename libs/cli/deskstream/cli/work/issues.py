@@ -1,7 +1,7 @@
 """`deskstream issues`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_args
 
 import typer
 from rich.text import Text
@@ -12,15 +12,15 @@ from deskstream.cli.clean import one_line
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import Place, find_place
 from deskstream.cli.problem import misused
+from deskstream.cli.work.filters import insist_on, insist_on_agent, insist_on_names
 from deskstream.cli.work.finding import ids_of
-from deskstream.contracts.chain_facts import Severity
+from deskstream.contracts.chain_facts import Security, Severity
 from deskstream.contracts.issues import ListIssues
 from deskstream.contracts.linked import IssueStage
 
 app = typer.Typer()
 
 PAGE: Final = 100
-SECURITY: Final = ("no", "unsure", "yes")
 _STYLES: Final = {"triage": "bold green", "completed": "dim", "wont_fix": "dim", "duplicate": "dim"}
 
 
@@ -45,14 +45,12 @@ def command(  # noqa: PLR0913 - an argument for each option
     Stages: triage, backlog, prioritized, in_development, in_review, in_testing, in_deployment, completed, wont_fix,
     duplicate. Confidential ones are shown too: this is for the dev org.
     """
-    _insist_on(stage, list(IssueStage), "stage")
-    _insist_on(severity, list(Severity), "severity")
-    _insist_on(security, SECURITY, "security")
-    _insist_on(sort, ("newest", "weight"), "order")
+    insist_on(stage, list(IssueStage), "stage")
+    insist_on(severity, list(Severity), "severity")
+    insist_on(security, get_args(Security), "security")
+    insist_on(sort, ("newest", "weight"), "order")
     names = {"part": part, "account": account}
-    for kind, name in names.items():
-        if name is not None and not name.strip():
-            raise misused(f"{name!r} names no {kind}.")
+    insist_on_names(names)
     filters = {
         "stage": stage, "open": True if still_open else None, "owner": _owner(owner, unowned=unowned),
         "severity": severity, "security": security, "sort": sort,
@@ -84,15 +82,13 @@ async def _list(
         return found, more
 
 
-def _insist_on(value: str | None, allowed: Sequence[str], option: str) -> None:
-    if value is not None and value not in allowed:
-        raise misused(f"{value!r} is no {option}: it is one of {', '.join(allowed)}.")
-
-
 def _owner(owner: str | None, *, unowned: bool) -> str | None:
     """As `ListIssues` has it: the empty text asks for nobody's. Raises Problem for somebody's and nobody's at once."""
     if unowned and owner is not None:
         raise misused("--unowned: ask for an owner or for none, not for both.")
+    if owner == "":
+        raise misused("'' names no agent: --unowned lists what nobody owns.")
+    insist_on_agent(owner)
     return "" if unowned else owner
 
 

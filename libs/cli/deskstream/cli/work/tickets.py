@@ -1,7 +1,7 @@
 """`deskstream tickets`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_args
 
 import typer
 from rich.text import Text
@@ -11,11 +11,12 @@ from deskstream.cli.asking import ask, services_of
 from deskstream.cli.clean import one_line
 from deskstream.cli.execution import carry_out
 from deskstream.cli.place import Place, find_place
-from deskstream.cli.problem import misused
+from deskstream.cli.work.filters import insist_on, insist_on_agent, insist_on_names
 from deskstream.cli.work.finding import ids_of
 from deskstream.contracts.chain_facts import Severity, TicketType
 from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.ticket_commands import ListTickets
+from deskstream.contracts.vistas import TRIAGES, Tracker
 
 app = typer.Typer()
 
@@ -52,16 +53,17 @@ def command(  # noqa: PLR0913 - an argument for each option
     Stages: new, open, pending, on_hold, solved, closed, canceled. Trackers are of unsolved ones: product_assist needs a
     code change or has an issue, active are all others.
     """
-    trackers, triages = ("product_assist", "active"), ("untriaged", "triaged", "closed")
-    _insist_on(tracker, trackers, "tracker")
-    _insist_on(triage, triages, "triage")
-    _insist_on(stage, [one.value for one in TicketStage], "stage")
-    _insist_on(kind, [one.value for one in TicketType], "type")
-    _insist_on(severity, [one.value for one in Severity], "severity")
+    insist_on(tracker, get_args(Tracker), "tracker")
+    insist_on(triage, TRIAGES, "triage")
+    insist_on(stage, list(TicketStage), "stage")
+    insist_on(kind, list(TicketType), "type")
+    insist_on(severity, list(Severity), "severity")
+    insist_on_agent(owner)
     filters = {
         "tracker": tracker, "triage": triage, "stage": stage, "type": kind, "severity": severity, "owner": owner,
     }  # fmt: skip
     names = {"part": part, "account": account, "conversation": conversation, "issue": issue}
+    insist_on_names(names)
     found, more = carry_out(_list(find_place(), filters, names, limit))
     if as_json:
         output.say_json({"tickets": found, "more": more})
@@ -88,11 +90,6 @@ async def _list(
             before = page["more"]
             if before is None or len(found) >= limit:
                 return found, before is not None
-
-
-def _insist_on(value: str | None, allowed: Sequence[str], option: str) -> None:
-    if value is not None and value not in allowed:
-        raise misused(f"{value!r} is no {option}: it is one of {', '.join(allowed)}.")
 
 
 def _row(ticket: Mapping[str, Any]) -> list[str | Text]:
