@@ -1,17 +1,18 @@
 """The real command in folders of their own, where whole desks run."""
 
+import asyncio
 import json
 import os
 import pty
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 from deskstream.cli.folder import FOLDER
 from deskstream.runtime.embedded.home import home_folder_of_root
 from deskstream.runtime.embedded.servers import EmbeddedServers
+from deskstream.testkit.eventually import eventually
 
 MAIL = b"From: Ada <ada@acme.example>\r\nMessage-ID: <%d@acme.example>\r\nSubject: Hello %d\r\n\r\nIt is broken.\r\n"
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("DESKSTREAM_")}
@@ -69,11 +70,8 @@ def mails(folder, count):
 
 
 def wait_for(condition, within=20.0):
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
+    """For tests without a loop, whose conditions run commands."""
+    return asyncio.run(eventually(condition, within=within))
 
 
 def conversations(folder):
