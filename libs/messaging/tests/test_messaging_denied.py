@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from deskstream.messaging.connection import denied_subject
+from deskstream.messaging.connection import client_of, denied_subject
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.identities import admit
@@ -37,6 +37,31 @@ async def test_p14_a_denied_publish_is_logged_with_its_subject_and_unready_and_p
 
 async def summed(pool):
     return await pool.fetchval("SELECT total FROM counters WHERE id = 'a'") == 30
+
+
+FORGED = [
+    pytest.param("$JS.ACK.EVENTS_COUNTING.other.1.1.1.1767225600000000000.0", id="an acknowledgement for another"),
+    pytest.param("$JS.API.CONSUMER.MSG.NEXT.EVENTS_COUNTING.other", id="a pull of what another hears"),
+    pytest.param("$JS.API.STREAM.MSG.DELETE.EVENTS_COUNTING", id="deleting a message"),
+    pytest.param("$JS.API.STREAM.DELETE.EVENTS_COUNTING", id="deleting a stream"),
+    pytest.param("$JS.API.CONSUMER.DELETE.EVENTS_COUNTING.summing", id="deleting its own durable"),
+    pytest.param("events.counting.counted.a", id="an event of another's"),
+]
+
+
+@pytest.mark.parametrize("subject", FORGED)
+async def test_p14_what_is_forged_is_denied_and_an_alarm(database, nats_url, subject):
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        summing = services["summing"]
+        with capture_logs() as logged:
+            await client_of(summing.broker).publish(subject, b"{}")
+            await eventually(lambda: summing.figures.denied)
+        assert summing.figures.denied == 1
+        (line,) = [line for line in logged if line["event"] == "denied_by_broker"]
+        # The client tells in small letters what the broker says.
+        assert (line["log_level"], line["subject"].lower()) == ("error", subject.lower())
+        assert (await summing.call(Count(counter="a", times=3))).ok
+        await eventually(lambda: summing.pool.fetchval("SELECT total = 3 FROM counters WHERE id = 'a'"))
 
 
 @pytest.mark.parametrize(

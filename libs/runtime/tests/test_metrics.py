@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
+from deskstream.messaging.connection import client_of
 from deskstream.messaging.service import RunningService
 from deskstream.runtime.embedded.processes import free_port
 from deskstream.runtime.health import Health
@@ -134,6 +135,15 @@ async def test_o5_commands_and_batches_are_counted_by_service(scrape):
     assert told.of("deskstream_published_total", service="counting") == 6
     assert told.of("deskstream_ready", service="summing") == 1
     assert told.of("deskstream_event_age_seconds_count", service="summing") >= 1
+
+
+async def test_p14_what_the_broker_denied_is_seen_before_and_after_the_first_time(scrape):
+    assert (await scrape()).of("deskstream_denied_total", service="summing") == 0
+    await client_of(scrape.services["summing"].broker).publish("$JS.API.STREAM.DELETE.EVENTS_COUNTING", b"")
+    await eventually(lambda: scrape.services["summing"].figures.denied)
+    told = await scrape()
+    assert told.of("deskstream_denied_total", service="summing") == 1
+    assert told.of("deskstream_denied_total", service="counting") == 0
 
 
 async def test_o5_what_falls_behind_is_seen(scrape):

@@ -45,6 +45,8 @@ class Figures:
         """By lane: what streams and journals brought."""
         self.handled: Counter[tuple[str, Fate]] = Counter()
         """By lane and fate. What waits or fails is counted once more when it comes to its end."""
+        self.denied = 0
+        """Publishes and subscriptions that the broker denied: a wrong configuration, or somebody who speaks as us."""
         self.postponed = 0
         """Messages that went back to the broker because the world was unwell."""
         self.commands: Counter[tuple[str, str]] = Counter()

@@ -18,7 +18,7 @@ from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands
 from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, told
 from deskstream.messaging.batch import Batch, Done
-from deskstream.messaging.connection import Reach, Wish, client_of, make_broker, read_any_subject
+from deskstream.messaging.connection import Reach, Wish, client_of, denied_subject, make_broker, read_any_subject
 from deskstream.messaging.declare import Declaration, Figure, Service
 from deskstream.messaging.ending import end
 from deskstream.messaging.failpoints import FailPoints
@@ -74,7 +74,7 @@ class RunningService:
         self._health = (-HEALTH_KEPT_S, HealthRead())
         self._wish = Wish()
         self._readiness = Readiness(declaration, pool, lambda: client_of(self.broker))
-        self._wish.complained = self._readiness.heard
+        self._wish.complained = self._complained
         self.broker = make_broker(self.name, reach, self._reconnected, self._wish)
         self.app = FastStream(self.broker, logger=None)
         self.sweeper = Sweeper(self.runner, pool, self.publisher, self._read_page, clock_offset=clock_offset)
@@ -210,6 +210,11 @@ class RunningService:
     def batch_done(self, done: Done) -> None:
         """The inbox has room again."""
         self._hearing.room_again()
+
+    def _complained(self, error: Exception) -> None:
+        self._readiness.heard(error)
+        if denied_subject(error):
+            self.figures.denied += 1
 
     async def _reconnected(self) -> None:
         self._hearing.reconnected()

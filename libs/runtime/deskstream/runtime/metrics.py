@@ -107,6 +107,8 @@ def _counted(seen: list[Seen]) -> Iterator[Metric]:
     )  # fmt: skip
     yield _per_service(seen, "postponed", "Messages given back to the broker: the world was unwell.",
                        {one.name: one.service.figures.postponed for one in seen})  # fmt: skip
+    yield _per_service(seen, "denied", "Publishes and subscriptions that the broker denied.",
+                       {one.name: one.service.figures.denied for one in seen})  # fmt: skip
     yield _per_service(seen, "published", "Events that the broker acknowledged.",
                        {one.name: one.service.publisher.acknowledged for one in seen})  # fmt: skip
     yield _per_service(seen, "publish_refused", "Events that the broker refused to take.",
