@@ -1,5 +1,7 @@
 """What ingest counts: by channel, for monitoring, and against what waits."""
 
+from structlog.testing import capture_logs
+
 from deskstream.contracts.ingest import ChannelCounts
 from deskstream.ingest import handlers, store
 from services.ingest.tests.mails import archive, mail, raw, report
@@ -38,12 +40,29 @@ async def test_p7_what_waits_is_dead_or_was_dropped_was_received_too(hear, pool)
     }
 
 
+def alarms(figures):
+    return {one.labels["channel"]: one.value for one in figures if one.name == "inbound_reused_ids"}
+
+
+async def test_an_id_with_another_content_is_an_alarm_and_a_double_is_none(hear, pool):
+    with capture_logs() as logged:
+        await hear(mail("1"), mail("1"), mail("2"), raw(b"", subject="inbound.sms.x"))
+        assert alarms(await handlers.figures(pool)) == {"email": 0, "sms": 0}
+        assert logged == []
+        await hear(mail("1", text="other"), mail("1", text="still another"), mail("1"))
+    assert alarms(await handlers.figures(pool)) == {"email": 2, "sms": 0}
+    assert [(line["log_level"], line["event"], line["channel"]) for line in logged] == [
+        ("warning", "external_id_reused", "email")
+    ] * 2
+
+
 async def test_o5_monitoring_sees_the_channels_and_not_a_series_for_each_that_a_stranger_names(hear, pool):
     await hear(mail("1"), mail("2"), mail("1"), *(mail("1", channel=f"made{n}") for n in range(60)))
-    seen = {(one.labels["channel"], one.labels["fate"]): one.value for one in await handlers.figures(pool)}
+    figures = await handlers.figures(pool)
+    seen = {(one.labels["channel"], one.labels["fate"]): one.value for one in figures if one.name == "inbound"}
     assert (seen["email", "applied"], seen["email", "duplicate"]) == (2, 1)
     assert seen["other", "applied"] == 11
-    assert len({channel for channel, _ in seen}) == 51
+    assert len({channel for channel, _ in seen}) == len(alarms(figures)) == 51
 
 
 async def test_nothing_was_counted_yet(pool):

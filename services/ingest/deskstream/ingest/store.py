@@ -10,6 +10,7 @@ from deskstream.contracts.ids import ThreadId
 from deskstream.contracts.inbound import DeliveryReported, InboundMessage
 from deskstream.contracts.ingest import ChannelCounts, InboundCounts
 from deskstream.ingest.domain import (
+    REUSED,
     Arrived,
     Breach,
     Broken,
@@ -55,15 +56,15 @@ WITH kept AS (
         AS new(id, subject, channel, inbox, kind, fate, external_id, thread_id, original_id, field, reason,
                fingerprint, external_key, body, place)
     ORDER BY place
-    RETURNING channel, fate
+    RETURNING channel, fate, reason
 ), counted AS (
-    INSERT INTO counts (channel, fate, number)
-    SELECT channel, fate, count(*)
+    INSERT INTO counts (channel, fate, number, reused_ids)
+    SELECT channel, fate, count(*), count(*) FILTER (WHERE reason = $18)
     FROM kept
     GROUP BY channel, fate
     ORDER BY channel, fate
     ON CONFLICT (channel, fate) DO UPDATE
-    SET number = counts.number + excluded.number
+    SET number = counts.number + excluded.number, reused_ids = counts.reused_ids + excluded.reused_ids
 )
 INSERT INTO links (key, thread_id)
 SELECT key, thread_id
@@ -111,6 +112,13 @@ ORDER BY channel, fate
 """
 
 
+_REUSED_IDS: Final = """
+SELECT channel, sum(reused_ids)
+FROM counts
+GROUP BY channel
+"""
+
+
 async def look_up(tx: Tx, wanted: Wanted) -> Known:
     """What is known of these keys."""
     known = Known()
@@ -132,7 +140,7 @@ async def archive(
     rows = [_row(incoming, found) for incoming, found in batch if not isinstance(found, Repeated)]
     if rows:
         columns = map(list, zip(*rows, strict=True))
-        await tx.execute(_ARCHIVE, now, *columns, list(new_links), list(new_links.values()))
+        await tx.execute(_ARCHIVE, now, *columns, list(new_links), list(new_links.values()), REUSED)
 
 
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, Thread]:
@@ -171,6 +179,11 @@ async def counts(tx: Tx) -> InboundCounts:
     return InboundCounts(
         channels={channel: ChannelCounts(received=sum(fates.values()), **fates) for channel, fates in channels.items()}
     )
+
+
+async def reused_ids(tx: Tx) -> dict[str, int]:
+    """How often an id came again with another content, by channel."""
+    return {channel: int(number) for channel, number in await tx.fetch(_REUSED_IDS)}
 
 
 async def count_inbound(tx: Tx, asked: Command) -> dict[str, Any]:

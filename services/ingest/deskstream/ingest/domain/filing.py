@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from deskstream.contracts import ids, thread_token
@@ -10,6 +10,9 @@ from deskstream.contracts.ids import ThreadId
 from deskstream.contracts.inbound import AutomaticKind, DeliveryReported, InboundMessage
 from deskstream.ingest.domain.found import Arrived, Breach, Broken, Doubled, Found, Incoming, Repeated, Reported, Via
 from deskstream.ingest.domain.keys import message_key, thread_key
+
+REUSED: Final = "used before for another message"
+"""Why a message is rejected whose id stands for another content already. An adapter of ours never does that."""
 
 
 class Original(NamedTuple):
@@ -108,7 +111,7 @@ def _file_message(incoming: Incoming, message: InboundMessage, known: Known, sec
 
 def _again(incoming: Incoming, external_id: str, original: Original) -> Doubled | Broken:
     if incoming.fingerprint != original.fingerprint:
-        return _broken(incoming, Breach("external_id", "used before for another message", external_id))
+        return _broken(incoming, Breach("external_id", REUSED, external_id))
     return Doubled(
         incoming.id,
         incoming.channel,
