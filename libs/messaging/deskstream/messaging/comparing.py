@@ -115,7 +115,7 @@ async def look(tx: Tx, client: Client, lane: str, *, upto: int | None = None) ->
     state = await state_of(client, stream_of(lane))
     if state is None:
         return Fit.NO_STREAM
-    numbered = await _last_numbered(client, state)
+    numbered = await _last_of_ours(client, state)
     # Not only the last: replicas publish in another order than they commit.
     if await tx.fetchval(_BEYOND, lane, [one.key for one in numbered], [one.sequence for one in numbered]):
         return Fit.DATABASE_OLDER
@@ -150,7 +150,7 @@ async def mend_older_stream(tx: Tx, client: Client, lane: str) -> int:
 
 
 async def _remember_end(tx: Tx, client: Client, lane: str, state: StreamState) -> None:
-    numbered = await _last_numbered(client, state)
+    numbered = await _last_of_ours(client, state)
     last = numbered[-1] if numbered else None
     row = last and await tx.fetchrow(_ROW, lane, last.key, last.sequence, last.message_id)
     if last and row:
@@ -189,7 +189,7 @@ async def _are_there(client: Client, state: StreamState, recent: set[UUID]) -> b
     return not missing
 
 
-async def _last_numbered(client: Client, state: StreamState) -> list[Stored]:
+async def _last_of_ours(client: Client, state: StreamState) -> list[Stored]:
     """The last messages that carry a number of ours, in their order; what has none proves nothing."""
     first = max(state.first, state.last - LOOK_BACK + 1)
     found = [one async for page in stored(client, state, first) for one in page]
