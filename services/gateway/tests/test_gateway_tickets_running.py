@@ -106,6 +106,8 @@ async def test_one_mail_becomes_three_tickets_and_every_member_tells_the_whole_c
         chain = await api.get(f"{member}/chain")
         assert f"TKT-{chain['tickets'][0]['number']}" in names
         assert [one["title"] for one in chain["issues"]] == ["Null pointer"], member
+        for one in chain["tickets"]:
+            assert one["turn"] == ("others" if one["stage"] == "on_hold" else "us")
         assert [one["name"] for one in chain["parts"]] == ["Product", "Checkout"]
         assert [(one["number"], one["title"]) for one in chain["conversations"]] == [(12, "Question 12")]
         assert [one["name"] for one in chain["accounts"]] == ["Acme"]
@@ -119,7 +121,9 @@ async def test_one_mail_becomes_three_tickets_and_every_member_tells_the_whole_c
     await api.post(f"/issues/{named}/accept")
     await api.post(f"/issues/{named}/move", {"stage": "completed"})
     await api.until("/tickets", lambda page: len(page["tickets"]) == 2, stage="open")
-    history = (await api.get(f"/tickets/{names[0]}"))["history"]
+    shown = await api.get(f"/tickets/{names[0]}")
+    assert shown["turn"] == "us"
+    history = shown["history"]
     assert [one["event"] for one in history][:2] == ["ticket_opened", "issue_linked"]
     assert (history[-1]["stage_before"], history[-1]["stage"]) == ("on_hold", "open")
 

@@ -1,30 +1,30 @@
-"""W3, R12: the vista and the tracker of a ticket."""
+"""W3, R12: whose turn it is, and the vista and the tracker of a ticket."""
 
 import pytest
 
 from deskstream.contracts import ticket_commands as asked
-from deskstream.contracts.vistas import tracker_of, triage_of
+from deskstream.contracts.vistas import tracker_of, triage_of, turn_of
 from services.ticketing.tests.given import Desk
 
 VISTAS = {
-    "new": ("untriaged", "active"),
-    "open": ("triaged", "active"),
-    "pending": ("triaged", "active"),
-    "on_hold": ("triaged", "active"),
-    "solved": ("closed", None),
-    "closed": ("closed", None),
-    "canceled": ("closed", None),
+    "new": ("us", "untriaged", "active"),
+    "open": ("us", "triaged", "active"),
+    "pending": ("customer", "triaged", "active"),
+    "on_hold": ("others", "triaged", "active"),
+    "solved": ("no_one", "closed", None),
+    "closed": ("no_one", "closed", None),
+    "canceled": ("no_one", "closed", None),
 }
 
 
 @pytest.mark.parametrize(
-    ("stage", "triage", "tracker"),
-    [pytest.param(stage, *listed, id=f"R12: {stage}") for stage, listed in VISTAS.items()],
+    ("stage", "turn", "triage", "tracker"),
+    [pytest.param(stage, *listed, id=f"W3, R12: {stage}") for stage, listed in VISTAS.items()],
 )
-def test_each_stage_has_its_vista_and_tracker(stage, triage, tracker):
+def test_each_stage_has_its_turn_vista_and_tracker(stage, turn, triage, tracker):
     desk = Desk()
     facts = desk.ticket(desk.in_stage(stage)).facts
-    assert (triage_of(facts.stage), tracker_of(facts)) == (triage, tracker)
+    assert (turn_of(facts.stage), triage_of(facts.stage), tracker_of(facts)) == (turn, triage, tracker)
 
 
 @pytest.mark.parametrize(("needs", "tracker"), [("yes", "product_assist"), ("no", "active"), ("unknown", "active")])

@@ -1,6 +1,6 @@
-"""W3, R11, R12: in which vista and in which tracker a ticket is listed, the same wherever tickets are listed."""
+"""W3, R11, R12: whose turn a ticket is, and its vista and tracker: the same wherever tickets are listed."""
 
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.linked import UNSOLVED, TicketStage
@@ -11,6 +11,23 @@ TRIAGES: Final[tuple[Triage, ...]] = ("untriaged", "triaged", "closed")
 Tracker = Literal["product_assist", "active"]
 TRACKERS: Final[tuple[Tracker | None, ...]] = (None, "active", "product_assist")
 """In this order stores keep them as numbers."""
+Turn = Literal["us", "customer", "others", "no_one"]
+"""Who acts next; the others are those that the ticket waits for."""
+
+
+def turn_of(stage: TicketStage) -> Turn:
+    """W3: who acts next on a ticket in this stage."""
+    match stage:
+        case TicketStage.NEW | TicketStage.OPEN:
+            return "us"
+        case TicketStage.PENDING:
+            return "customer"
+        case TicketStage.ON_HOLD:
+            return "others"
+        case TicketStage.SOLVED | TicketStage.CLOSED | TicketStage.CANCELED:
+            return "no_one"
+        case _:
+            assert_never(stage)
 
 
 def triage_of(stage: TicketStage) -> Triage:

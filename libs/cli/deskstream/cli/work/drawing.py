@@ -8,12 +8,14 @@ from rich.tree import Tree
 
 from deskstream.cli.clean import one_line
 from deskstream.cli.work.names import Member
+from deskstream.contracts.linked import TicketStage
+from deskstream.contracts.vistas import Turn, turn_of
 
 Found = Mapping[str, Any]
 
 _OVER: Final = ("solved", "closed", "canceled", "completed", "wont_fix", "duplicate")
-# Who acts next (W3); a wait is named instead, and over is over.
-_TURNS: Final = {"new": "our turn", "open": "our turn", "pending": "the customer's turn"}
+# Those who are waited for are named instead, and over is over.
+_TURNS: Final[Mapping[Turn, str]] = {"us": "our turn", "customer": "the customer's turn"}
 _PREFIX: Final = {"ticket": "TKT", "issue": "ISS", "conversation": "CONV", "part": "PART", "account": "ACC"}
 
 
@@ -99,12 +101,13 @@ def _parts_below(root: Tree, number: int, parts: Iterable[Found]) -> None:
 
 
 def _ticket(ticket: Found) -> Text:
-    turn = _TURNS.get(ticket["stage"])
-    if ticket["stage"] == "on_hold" and ticket["waits"]:
-        turn = f"until {one_line(' and '.join(ticket['waits']), 60)}"
-    more = [turn, one_line(ticket["owner"] or "", 20), "deleted" if ticket["deleted"] else ""]
-    told = "".join(f", {word}" for word in more if word)
-    return _titled(f"TKT-{ticket['number']}", ticket["title"], ticket["stage"], told)
+    turn = turn_of(TicketStage(ticket["stage"]))
+    told = _TURNS.get(turn)
+    if turn == "others" and ticket["waits"]:
+        told = f"until {one_line(' and '.join(ticket['waits']), 60)}"
+    words = [told, one_line(ticket["owner"] or "", 20), "deleted" if ticket["deleted"] else ""]
+    more = "".join(f", {word}" for word in words if word)
+    return _titled(f"TKT-{ticket['number']}", ticket["title"], ticket["stage"], more)
 
 
 def _issue(issue: Found, *, waits: bool = False) -> Text:

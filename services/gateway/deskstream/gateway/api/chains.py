@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.ticket_commands import ReadChain
+from deskstream.contracts.vistas import turn_of
 from deskstream.gateway.api.caller import Caller, caller
 from deskstream.gateway.api.commands import run
 from deskstream.gateway.api.context import Context
@@ -73,7 +75,8 @@ async def chain_of_account(account: UUID, query: Asked, here: Here, who: Who) ->
 async def _chain(here: Context, who: Caller, wanted: ReadChain) -> Response:
     found = await run(here.running, wanted, actor=who.agent)
     named = await _named(here, found["conversations"])
-    return Response(to_json(found | {"conversations": named}), media_type="application/json")
+    tickets = [member | {"turn": turn_of(TicketStage(member["stage"]))} for member in found["tickets"]]
+    return Response(to_json(found | {"tickets": tickets, "conversations": named}), media_type="application/json")
 
 
 async def _named(here: Context, members: list[dict[str, Any]]) -> list[dict[str, Any]]:

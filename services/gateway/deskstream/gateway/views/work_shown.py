@@ -12,7 +12,7 @@ from deskstream.contracts import Contract
 from deskstream.contracts.chain_facts import IssueFacts, PartFacts, PartKind, PartRef, Severity, TicketFacts, Weight
 from deskstream.contracts.facts import AccountFacts, Stage
 from deskstream.contracts.linked import ConversationRef, IssueStage, TicketStage
-from deskstream.contracts.vistas import TRACKERS, TRIAGES, Tracker, Triage
+from deskstream.contracts.vistas import TRACKERS, TRIAGES, Tracker, Triage, Turn, turn_of
 from deskstream.gateway.domain import Recorded
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +25,8 @@ class TicketRow(TicketFacts):
     """TKT-<number>."""
     triage: Triage
     tracker: Tracker | None
+    turn: Turn
+    """Who acts next (W3); the others are its `waits`."""
     closed_at: datetime | None
     """When it was solved, or canceled without."""
     told: bool
@@ -84,6 +86,8 @@ class History(Contract):
 
 class TicketPage(History):
     ticket: TicketFacts
+    turn: Turn
+    """Who acts next (W3); the others are its `waits`."""
     text: str = ""
 
 
@@ -136,6 +140,8 @@ class ChainMember(Contract):
 class ChainTicket(ChainMember):
     title: str
     stage: TicketStage
+    turn: Turn
+    """Who acts next (W3); the others are its `waits`."""
     owner: str | None
     part: int
     account: str | None
@@ -215,6 +221,7 @@ def ticket_row(row: asyncpg.Record) -> TicketRow:
         "name": f"TKT-{facts.number}",
         "triage": TRIAGES[row["triage"]],
         "tracker": TRACKERS[row["tracker"]],
+        "turn": turn_of(facts.stage),
         "closed_at": _moment(row["closed"]),
         "told": row["is_told"],
         "updated_at": _moment(row["updated"]),
