@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Seconds of silence after which a live listener gets a sign of life."""
     listeners: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Live listeners at a time in one process."""
+    requests: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Commands under way at a time in one process, each with up to 1 MiB, and as many reads; others get 503."""
     stop_within: Annotated[int, Field(ge=1, le=60)] = 15
     """Seconds that requests under way get when the process stops."""
 

@@ -73,7 +73,7 @@ def http(settings: Settings) -> Background:
     @contextlib.asynccontextmanager
     async def serve(running: Running) -> AsyncIterator[None]:
         live = LiveFeed(running.pool, every=settings.feed_every, heartbeat=settings.heartbeat, most=settings.listeners)
-        here = Context(running, live, settings.token.get_secret_value().encode())
+        here = Context(running, live, settings.token.get_secret_value().encode(), settings.requests)
         # Bound here: uvicorn would end the process when the address is taken.
         listening = socket.create_server(settings.address, family=_family(settings), backlog=512)
         # Streams end first: the server waits for what is under way, and they never end by themselves.

@@ -15,6 +15,7 @@ from deskstream.gateway.api import (
     chains,
     commands,
     lists,
+    openings,
     pages,
     stream,
     tickets,
@@ -23,6 +24,7 @@ from deskstream.gateway.api import (
     work_pages,
 )
 from deskstream.gateway.api.context import Context, context
+from deskstream.gateway.api.crowd import Crowd
 from deskstream.gateway.api.documents import schemas_of
 from deskstream.gateway.api.problems import MEDIA_TYPE, ProblemDetails, add_problems
 from deskstream.messaging import follow_caller
@@ -37,6 +39,7 @@ _ROOMS = (
     work_lists,
     work_pages,
     work_commands,
+    openings,
     chains,
 )
 
@@ -78,6 +81,7 @@ def application(here: Context) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = here
+    app.add_middleware(Crowd)
     app.add_middleware(Headers)
     add_problems(app)
     app.add_api_route("/api/health", health, methods=["GET"], summary="Whether this process can answer")
@@ -101,6 +105,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas |= schemas_of(sorted(kinds, key=lambda kind: kind.__name__), commands.GIVEN)
     for kind, given in work_commands.BODIES.items():
         schemas |= schemas_of([kind], given)
+    schemas |= openings.schemas()
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
     failed = {
         "description": "What went wrong",

@@ -15,6 +15,8 @@ class Context:
     running: Running
     live: LiveFeed
     token: bytes
+    requests: int = 200
+    """Commands under way at a time, and as many reads."""
 
 
 def context(request: Request) -> Context:
