@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deskstream.cli.problem import Problem
+
 PAGE = 4096
 SIZE = 6 * 1024**3
 """Room enough for ten minutes; a file system in memory takes what is used."""
+TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -21,17 +24,25 @@ class Disk:
     folder: Path
 
     def fill(self) -> None:
-        """From now on it has no room for anything."""
-        found = os.statvfs(self.folder)
-        used = (found.f_blocks - found.f_bfree) * found.f_frsize
-        self._resize(used + PAGE)
+        """From now on it has no room for anything. Raises Problem."""
+        # Whoever writes in between makes it fuller than it was to be, which the kernel refuses.
+        for _ in range(TRIES):
+            if self._resize(self._used() + PAGE):
+                return
+        raise Problem(f"{self.folder} fills up faster than it can be made small.")
 
     def free(self) -> None:
-        """It has room again."""
-        self._resize(SIZE)
+        """It has room again. Raises Problem."""
+        if not self._resize(SIZE):
+            raise Problem(f"{self.folder} cannot be made large again.")
 
-    def _resize(self, size: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True, capture_output=True)
+    def _used(self) -> int:
+        found = os.statvfs(self.folder)
+        return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+    def _resize(self, size: int) -> bool:
+        command = ["mount", "-o", f"remount,size={size}", str(self.folder)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 @contextmanager
