@@ -24,15 +24,28 @@ from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, Tic
 from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
 from deskstream.ticketing import look_ups
-from deskstream.ticketing.domain import TimeCame, Wish, issue, part, ticket
+from deskstream.ticketing.domain import TimeCame, Wish, issue, part, ticket, told_late
 from deskstream.ticketing.domain.ticket import Promise
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.store import chain, issues, parts, reading, tickets
 
 LookUp = Callable[[Tx, Sequence[Heard[Any]], datetime], Any]
+Decide = Callable[[Any, Any, datetime], Sequence[Event]]
 
-ISSUES = Aggregate("issue", issues.load, issues.save, issue.decide, issue.evolve)
-PARTS = Aggregate("part", parts.load, parts.save, part.decide, part.evolve)
+
+def _woken_once(decide: Decide, told: Callable[[Any, datetime], Sequence[Event]]) -> Decide:
+    """Nothing but a migration wakes these, to say what was never said."""
+    return lambda state, message, now: told(state, now) if isinstance(message, Due) else decide(state, message, now)
+
+
+def _never(state: object) -> None:
+    return None
+
+
+ISSUES = Aggregate(
+    "issue", issues.load, issues.save, _woken_once(issue.decide, told_late.of_issue), issue.evolve, _never
+)
+PARTS = Aggregate("part", parts.load, parts.save, _woken_once(part.decide, told_late.of_part), part.evolve, _never)
 
 
 def tickets_under(promise: Promise) -> Aggregate:
