@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test test-long test-failed test-fast test-docker kubernetes lint format types bench faults faults-long schemas lock clean
+.PHONY: help setup demo up down secrets test test-long test-failed test-fast test-docker kubernetes lint format types bench bench-quick faults faults-long kill-points schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -77,14 +77,20 @@ types: setup  ## Check types, strictly
 	@MYPYPATH=$(subst $(space),:,$(PACKAGES)) .venv/bin/mypy --cache-dir .mypy_cache/code $(PACKAGES:=/deskstream)
 	@.venv/bin/mypy --cache-dir .mypy_cache/tests $(wildcard $(TESTS:=/*.py) $(TESTS:=/*/*.py))
 
-bench: setup  ## Measure throughput and latency of the whole chain
-	.venv/bin/deskstream bench pipeline
+bench: setup  ## Measure everything that has a bound; takes about half an hour
+	.venv/bin/deskstream bench all
+
+bench-quick: setup  ## See that everything can be measured, in a few minutes; its figures say little
+	.venv/bin/deskstream bench all --quick
 
 faults: setup  ## Kill, pause and delay; then check that nothing was lost (SEED=818936 draws the same once more)
 	.venv/bin/deskstream faults --seconds 30 $(if $(SEED),--seed $(SEED))
 
 faults-long: setup  ## The same for ten minutes
 	.venv/bin/deskstream faults --seconds 600
+
+kill-points: setup  ## Kill every service at every named point of its work so many times (TIMES=200 takes hours)
+	DESKSTREAM_TEST_KILLS=$(or $(TIMES),20) .venv/bin/python -m pytest tests/scenarios/test_killed_services.py -k again_and_again
 
 schemas: setup  ## Write the JSON Schemas of all messages again
 	.venv/bin/deskstream schemas

@@ -1,5 +1,10 @@
-"""What a decision costs, in microseconds of CPU: `python services/routing/bench/decisions.py`. Asserts nothing."""
+"""What a decision costs, in microseconds of CPU: `python services/routing/bench/decisions.py`. Asserts nothing.
 
+With --json it measures only what `deskstream bench routing` tells: keyword rules, tried and then decided with.
+"""
+
+import argparse
+import json
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -22,11 +27,18 @@ POLICY = Policy(SUPPORT, 10, {Stage.NEW: 1, Stage.NEEDS_RESPONSE: 1}, {"enterpri
 NONE = CompiledRules(0, ())
 RULES = 1000
 CASES = 500
+STAFF = 50
 WORDS_A_MESSAGE = 200
 
 
 def main() -> None:
-    """Prints one line a figure."""
+    """Prints one line a figure, or one object."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--rules", type=int, default=RULES)
+    asked = options.parse_args()
+    if asked.rules < 1:
+        options.error("--rules: at least one")
     chance = random.Random(7)
     vocabulary = [
         "".join(chance.choices("abcdefghijklmnopqrstuvwxyzäöü", k=chance.randint(4, 10))) for _ in range(5000)
@@ -34,22 +46,44 @@ def main() -> None:
     # One word in ten of a message is a keyword of some rule.
     spoken, keywords = vocabulary[2700:], vocabulary[:2930]
     cases = [opened(number, " ".join(chance.choices(spoken, k=WORDS_A_MESSAGE))) for number in range(CASES)]
+    if asked.json:
+        tell_one(CompiledRules(1, words(chance, keywords, asked.rules)), cases, asked.rules)
+    else:
+        tell_all(chance, keywords, cases, asked.rules)
+
+
+def tell_one(compiled: CompiledRules, cases: Sequence[ConversationOpened], rules: int) -> None:
+    try_rules(compiled, cases)
+    figures = {
+        "decision_us": round(microseconds(partial(route, STAFF, compiled, cases)), 1),
+        "rules_us": round(microseconds(partial(try_rules, compiled, cases)), 1),
+        "rules": rules,
+        "agents": STAFF,
+    }
+    sys.stdout.write(f"{json.dumps(figures)}\n")
+
+
+def tell_all(chance: random.Random, keywords: Sequence[str], cases: Sequence[ConversationOpened], number: int) -> None:
     for about, rules in (
-        ("3 words each", words(chance, keywords)),
-        ("a pattern each", patterns(chance, keywords)),
-        ("a channel each", [RuleFacts(name=f"rule {n}", channels=("slack",)) for n in range(RULES)]),
+        ("3 words each", words(chance, keywords, number)),
+        ("a pattern each", patterns(chance, keywords, number)),
+        ("a channel each", [RuleFacts(name=f"rule {n}", channels=("slack",)) for n in range(number)]),
     ):
         compiled = CompiledRules(1, rules)
         try_rules(compiled, cases)
-        tell(f"{RULES} rules, {about}: try all on {WORDS_A_MESSAGE} words", partial(try_rules, compiled, cases))
-    for staff in (10, 50, 500):
+        tell(f"{number} rules, {about}: try all on {WORDS_A_MESSAGE} words", partial(try_rules, compiled, cases))
+    for staff in (10, STAFF, 500):
         tell(f"{staff} agents, no rules: absorb, decide, evolve", partial(route, staff, NONE, cases))
         tell(f"{staff} agents, all full: the same", partial(route, staff, NONE, cases, capacity=0))
 
 
 def tell(what: str, run: Callable[[], None]) -> None:
-    best = min(timed(run) for _ in range(5))
-    sys.stdout.write(f"{what:60} {best / CASES * 1e6:8.1f} µs\n")
+    sys.stdout.write(f"{what:60} {microseconds(run):8.1f} µs\n")
+
+
+def microseconds(run: Callable[[], None]) -> float:
+    """For one case, at best."""
+    return min(timed(run) for _ in range(5)) / CASES * 1e6
 
 
 def timed(run: Callable[[], None]) -> float:
@@ -78,14 +112,14 @@ def someone(number: int, capacity: int) -> Agent:
     return Agent(handle, handle.title(), None, SUPPORT, Availability.AVAILABLE, capacity)
 
 
-def words(chance: random.Random, vocabulary: Sequence[str]) -> list[RuleFacts]:
-    return [RuleFacts(name=f"rule {n}", words=tuple(chance.choices(vocabulary, k=3))) for n in range(RULES)]
+def words(chance: random.Random, vocabulary: Sequence[str], number: int) -> list[RuleFacts]:
+    return [RuleFacts(name=f"rule {n}", words=tuple(chance.choices(vocabulary, k=3))) for n in range(number)]
 
 
-def patterns(chance: random.Random, vocabulary: Sequence[str]) -> list[RuleFacts]:
+def patterns(chance: random.Random, vocabulary: Sequence[str], number: int) -> list[RuleFacts]:
     return [
         RuleFacts(name=f"rule {n}", pattern=rf"(?i)\b{chance.choice(vocabulary)}s?\s+{chance.choice(vocabulary)}")
-        for n in range(RULES)
+        for n in range(number)
     ]
 
 

@@ -98,3 +98,37 @@ TICKETS: Final[Figures] = (
     Figure("handlings_per_command", "handlings a command"),
     Figure("ratio_to_raw", _SHARE),
 )
+
+REPLY: Final[Figures] = (
+    Figure("p50_ms", "an agent's reply answered by HTTP at 20/s, ms, p50", at_most=8),
+    Figure("p99_ms", "an agent's reply answered by HTTP at 20/s, ms, p99", at_most=40),
+    Figure("cpu_ms_per_reply", "CPU ms a reply, all processes together"),
+    Figure("conversations", "conversations there are"),
+)
+
+INBOX: Final[Figures] = (
+    Figure("p50_ms", "the inbox's first page, ms, p50 of three views", at_most=5),
+    Figure("p99_ms", "the inbox's first page, ms, p99 of three views", at_most=20),
+    Figure("many_to_few", "the p50, to that at 10,000 conversations", at_most=1.5),
+    Figure("few_p50_ms", "the first page at 10,000 conversations, ms, p50"),
+    Figure("all_p50_ms", "all by urgency, ms, p50"),
+    Figure("owner_p50_ms", "one agent's by urgency, ms, p50"),
+    Figure("received_p50_ms", "all by receipt, ms, p50"),
+    Figure("conversations", "conversations there are"),
+)
+
+ROUTING: Final[Figures] = (
+    Figure("decision_us", "CPU µs a decision: 1,000 keyword rules, 50 agents, 200 words", at_most=200),
+    Figure("rules_us", "CPU µs of it to try the rules"),
+    Figure("rules", "rules there are"),
+)
+
+SLA: Final[Figures] = (
+    Figure("clocks", "clocks that run, in one process", at_least=100_000),
+    Figure("recompute_s", "seconds until all are computed anew from their events", at_most=20),
+    Figure("raised_p50_ms", "due to raised, ms, p50"),
+    Figure("raised_max_ms", "due to raised, ms, the latest of all", at_most=1000),
+    Figure("raised", "clocks that became due meanwhile"),
+    Figure("memory_mb", "MB, its process at most"),
+    Figure("ratio_to_raw", _SHARE),
+)

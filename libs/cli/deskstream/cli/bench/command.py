@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from deskstream.cli import output
-from deskstream.cli.bench import backlog, kinds, telling
+from deskstream.cli.bench import backlog, clocks, kinds, telling
+from deskstream.cli.bench import inbox as listing
+from deskstream.cli.bench import reply as answering
 from deskstream.cli.bench.everything import in_one, measured_all
 from deskstream.cli.bench.pipeline import Plan
 from deskstream.cli.bench.repeating import Measurement, repeated
@@ -112,6 +114,59 @@ def tickets(
     from him; 200 callers, each waiting for its answer.
     """
     _answer(kinds.tickets(seconds, number, runs), as_json=as_json)
+
+
+@app.command()
+def reply(
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long replies are posted in each run.")] = 15.0,
+    rate: Annotated[float, typer.Option(min=1, max=200, help="Replies a second.")] = 20.0,
+    size: Annotated[
+        int, typer.Option(min=500, max=1_000_000, help="Mails that came before; a fifth of them can be answered.")
+    ] = 5000,
+    runs: Runs = 3,
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure an agent's reply by HTTP, posted to answered, at an even pace while every service runs."""
+    _answer(kinds.reply(answering.Plan(rate, seconds, size), runs), as_json=as_json)
+
+
+@app.command()
+def inbox(
+    size: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Conversations there are in the end.")] = (
+        1_000_000
+    ),
+    runs: Runs = 1,
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure the inbox's first page by HTTP, at 10,000 conversations and at very many.
+
+    Three views: all by urgency, one agent's, all by receipt. One conversation of twenty is open, the others archived.
+    """
+    _answer(kinds.inbox(listing.Plan(size, min(size, listing.FEW)), runs), as_json=as_json)
+
+
+@app.command()
+def routing(
+    size: Annotated[int, typer.Option(min=1, max=100_000, help="Keyword rules there are.")] = 1000,
+    runs: Runs = 3,
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure the CPU time of one decision about an owner, among very many keyword rules.
+
+    The routing service's own program does it, which a checkout has.
+    """
+    _answer(kinds.routing(size, runs), as_json=as_json)
+
+
+@app.command()
+def sla(
+    size: Annotated[int, typer.Option(min=100, max=10_000_000, help="Clocks that run.")] = 100_000,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long clocks become due, 20 a second.")] = 20.0,
+    runs: Runs = 1,
+    as_json: output.AsJson = False,
+) -> None:
+    """Measure very many clocks on one process: computed anew from their events, and how late a due one is raised."""
+    _answer(kinds.sla(clocks.Plan(size=size, seconds=seconds), runs), as_json=as_json)
 
 
 @app.command("all")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -74,7 +74,12 @@ async def write_journal(database: asyncpg.Connection[asyncpg.Record], count: int
 
 
 async def publish(client: Client, count: int, at: datetime) -> None:
-    """Puts the lane into its stream, as the conversation service would: pipelined, everything acknowledged."""
+    """Puts the lane into its stream, as the conversation service would."""
+    await publish_all(client, told(count, at))
+
+
+async def publish_all(client: Client, events: Iterable[Told]) -> None:
+    """Puts these into their streams: pipelined, everything acknowledged."""
     inbox, room = client.new_inbox(), asyncio.Semaphore(WINDOW)
 
     async def acknowledged(message: Msg) -> None:
@@ -83,7 +88,7 @@ async def publish(client: Client, count: int, at: datetime) -> None:
         room.release()
 
     subscription = await client.subscribe(inbox, cb=acknowledged)
-    for event in told(count, at):
+    for event in events:
         await room.acquire()
         name = str(event.id)
         headers = {

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from deskstream.cli.bench import backlog, bounds
+from deskstream.cli.bench import backlog, bounds, clocks
+from deskstream.cli.bench import inbox as listing
+from deskstream.cli.bench import reply as answering
+from deskstream.cli.bench.deciding import bench_routing
 from deskstream.cli.bench.pipeline import Plan, bench_pipeline
 from deskstream.cli.bench.repeating import Measurement
 from deskstream.cli.bench.replicas import bench_replicas
@@ -50,14 +53,38 @@ def tickets(seconds: float, number: int, runs: int) -> Measurement:
     return Measurement("tickets", bounds.TICKETS, "commands_per_s", run, seconds + 75, runs)
 
 
+def reply(plan: answering.Plan, runs: int) -> Measurement:
+    """An agent's reply by HTTP."""
+    return Measurement("reply", bounds.REPLY, "p50_ms", partial(answering.bench_reply, plan), plan.about_s, runs)
+
+
+def inbox(plan: listing.Plan, runs: int) -> Measurement:
+    """The inbox's first page."""
+    return Measurement("inbox", bounds.INBOX, "p50_ms", partial(listing.bench_inbox, plan), plan.about_s, runs)
+
+
+def routing(rules: int, runs: int) -> Measurement:
+    """A decision about an owner."""
+    return Measurement("routing", bounds.ROUTING, "decision_us", partial(bench_routing, rules), 10.0, runs)
+
+
+def sla(plan: clocks.Plan, runs: int) -> Measurement:
+    """Clocks that run on one process."""
+    return Measurement("sla", bounds.SLA, "recompute_s", partial(clocks.bench_sla, plan), plan.about_s, runs)
+
+
 def whole() -> Sequence[Measurement]:
     """Everything, on data of the size that the bounds ask for."""
     million = backlog.Plan(1_000_000, "sla")
     return [
         pipeline(Plan(seconds=20.0), 3),
         tickets(30.0, 100_000, 3),
+        reply(answering.Plan(), 3),
+        routing(1000, 3),
         start(3),
         replicas(20.0, 3),
+        sla(clocks.Plan(), 1),
+        inbox(listing.Plan(), 1),
         drain(million, 1),
         bootstrap(million, 1),
     ]
@@ -69,8 +96,12 @@ def quick() -> Sequence[Measurement]:
     return [
         pipeline(Plan(seconds=3.0, calm_seconds=2.0, apart_seconds=2.0), 1),
         tickets(2.0, 2000, 1),
+        reply(answering.Plan(seconds=3.0, mails=1000), 1),
+        routing(1000, 1),
         start(1),
         replicas(2.0, 1),
+        sla(clocks.Plan(size=3000, seconds=3.0), 1),
+        inbox(listing.Plan(size=20_000, few=2000), 1),
         drain(few, 1),
         bootstrap(few, 1),
     ]

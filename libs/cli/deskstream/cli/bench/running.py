@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -22,6 +23,7 @@ from deskstream.contracts.ids import AgentId, TeamId
 from deskstream.contracts.routing import Availability, SaveAgent, SaveRule
 from deskstream.messaging import commands
 from deskstream.messaging.topology import provision, topology
+from deskstream.runtime.embedded.processes import free_port
 from deskstream.runtime.embedded.servers import Addresses
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.privileges.guard import Guard
@@ -30,6 +32,8 @@ from deskstream.runtime.schemas import installed_services, schemas
 Groups = Sequence[Sequence[str]]
 
 _STDERR = 2
+ANYWHERE = "127.0.0.1:0"
+TOKEN = "bench-token-of-no-value-0123456789"
 
 FIRST: Sequence[str] = ("ingest", "crm", "conversation")
 
@@ -53,6 +57,8 @@ class Bench:
     services: dict[str, int]
     client: Client
     database: asyncpg.Connection[asyncpg.Record]
+    api: str
+    """Where the gateway answers HTTP."""
 
     @property
     def trees(self) -> dict[str, int]:
@@ -80,37 +86,49 @@ async def running(
     if guard:
         await guard.employ(database)
     await provision(client, topology(list(installed.values())))
-    with _processes(addresses, groups or two_processes(), guard.told if guard else {}) as services:
-        yield Bench(addresses, servers, services, client, database)
+    listen = f"127.0.0.1:{free_port()}"
+    told = told_to_services(addresses) | (guard.told if guard else {})
+    with _processes(told, groups or two_processes(), listen) as services:
+        yield Bench(addresses, servers, services, client, database, f"http://{listen}")
     await client.close()
     await database.close()
 
 
-@contextmanager
-def _processes(addresses: Addresses, groups: Groups, credentials: Mapping[str, str]) -> Iterator[dict[str, int]]:
-    told = {
-        **credentials,
+def told_to_services(addresses: Addresses) -> dict[str, str]:
+    """What a service has to know; it listens wherever there is room."""
+    return {
         "DESKSTREAM_NATS_URL": addresses.nats_url,
         "DESKSTREAM_POSTGRES_URL": addresses.postgres_url,
         "DESKSTREAM_THREAD_SECRET": "bench-thread-secret-of-no-value",
-        "DESKSTREAM_GATEWAY_TOKEN": "bench-token-of-no-value-0123456789",
-        "DESKSTREAM_GATEWAY_LISTEN": "127.0.0.1:0",
-        "DESKSTREAM_EMAIL_LISTEN": "127.0.0.1:0",
+        "DESKSTREAM_GATEWAY_TOKEN": TOKEN,
+        "DESKSTREAM_GATEWAY_LISTEN": ANYWHERE,
+        "DESKSTREAM_EMAIL_LISTEN": ANYWHERE,
         "DESKSTREAM_LOG_LEVEL": "warning",
     }
-    environment = environment_of_its_own(told)
-    started = {
-        # On stdout stands the answer, for programs; what services tell goes where progress is told.
-        name: subprocess.Popen([sys.executable, "-m", "deskstream.runtime", *names], env=environment, stdout=_STDERR)
-        for name, names in zip(_named(groups), groups, strict=True)
-    }
-    try:
-        yield {name: process.pid for name, process in started.items()}
-    finally:
-        for process in started.values():
-            process.send_signal(signal.SIGTERM)
-        for process in started.values():
-            process.wait(timeout=30)
+
+
+@contextmanager
+def _processes(told: Mapping[str, str], groups: Groups, listen: str) -> Iterator[dict[str, int]]:
+    """The first gateway listens there, further ones anywhere; mails that leave end in a folder that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as folder:
+        started: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for name, names in zip(_named(groups), groups, strict=True):
+                place = {"DESKSTREAM_GATEWAY_LISTEN": listen if "gateway" in names else ANYWHERE}
+                listen = ANYWHERE if "gateway" in names else listen
+                started[name] = _started(names, {**told, **place, "DESKSTREAM_EMAIL_MAILDIR": f"{folder}/maildir"})
+            yield {name: process.pid for name, process in started.items()}
+        finally:
+            for process in started.values():
+                process.send_signal(signal.SIGTERM)
+            for process in started.values():
+                process.wait(timeout=30)
+
+
+def _started(names: Sequence[str], told: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    # On stdout stands the answer, for programs; what services tell goes where progress is told.
+    command = [sys.executable, "-m", "deskstream.runtime", *names]
+    return subprocess.Popen(command, env=environment_of_its_own(told), stdout=_STDERR)
 
 
 def _named(groups: Groups) -> list[str]:

@@ -61,6 +61,14 @@ class View:
                 raise TimeoutError(f"only {self.visible} of {count} messages became visible within {within:g} s")
             await asyncio.sleep(0.02)
 
+    async def until_none(self, counting: str, within: float) -> None:
+        """Returns when this statement counts nothing. Raises TimeoutError."""
+        deadline = time.monotonic() + within
+        while left := await self._connection.fetchval(counting):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{left} conversations were not done with within {within:g} s")
+            await asyncio.sleep(0.05)
+
     async def delays(
         self, sent_at: Mapping[int, float], done: asyncio.Event, *, every: float, within: float
     ) -> list[float]:
