@@ -55,7 +55,11 @@ class Compose:
 
     def make_secrets(self) -> str:
         """As whoever deploys does it."""
-        return _said([str(ROOT / "deploy/make-secrets"), str(self.secrets)], self._environment(), 120)
+        return self.run(str(ROOT / "deploy/make-secrets"), str(self.secrets))
+
+    def run(self, *command: str) -> str:
+        """A command on this machine, told which images are ours."""
+        return _said(list(command), self._environment(), 120)
 
     def token(self) -> str:
         """By which the HTTP API knows us."""

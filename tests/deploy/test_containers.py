@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from email import message_from_string, policy
 from email.utils import parseaddr
 from functools import partial
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from deskstream.testkit.eventually import eventually
-from tests.deploy.compose import SERVERS, docker, project, services
+from tests.deploy.compose import ROOT, SERVERS, docker, project, services
 from tests.deploy.customers import Customers, send, written
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -119,6 +120,15 @@ def test_a_container_knows_its_own_secrets_only(compose, service):
     others = {"superuser_password", *(f"{name}.password" for name in (*services(), "operator") if name != service)}
     assert {f"{service}.seed", f"{service}.password"} <= known
     assert not known & others
+
+
+def test_an_adapter_of_elsewhere_gets_its_secrets_and_is_let_in(compose, tmp_path):
+    copied = shutil.copy(ROOT / "deploy/make-secrets", tmp_path)
+    (tmp_path / "desk.env").write_text("# Its code is not here.\nDESKSTREAM_EXTRA_CHANNELS=pager\n")
+    compose.run(copied)
+    made = {path.name for path in (tmp_path / "secrets/channel_pager").iterdir()}
+    assert made == {"ca.crt", *(f"channel_pager.{kind}" for kind in ("seed", "crt", "key"))}
+    assert '"inbound.pager.>"' in (tmp_path / "secrets/nats/nats.conf").read_text()
 
 
 @pytest.mark.parametrize("service", services())
