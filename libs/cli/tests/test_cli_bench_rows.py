@@ -10,7 +10,7 @@ RAW = {"publish_per_s", "publish_us", "pull_per_s", "pull_us", "insert_per_s", "
 
 
 def measured(run):
-    told = []
+    told: list[str] = []
     figures = asyncio.run(run(told.append))
     assert figures["raw"].keys() == RAW
     assert told

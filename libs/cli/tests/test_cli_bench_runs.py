@@ -95,7 +95,7 @@ def test_our_own_work_is_seen_as_ours():
 
 
 def test_progress_says_which_run_it_is_and_how_long_it_takes():
-    told = []
+    told: list[str] = []
     ahead = Ahead(3, 200.0, told.append)
     ahead("starting")
     ahead.another()
@@ -117,7 +117,7 @@ def test_one_that_fails_costs_no_other_its_figures():
         raise Problem("Nobody answered in time.")
 
     broken = Measurement("broken", FIGURES, "per_s", fails, 60.0, 1)
-    told = []
+    told: list[str] = []
     answers, missing = measured_all([broken, measurement(run_of(12.0, ms=3.0))], told.append)
     assert told[0] == "broken, 1 of 2; about 1 min left for all"
     whole = in_one(answers, missing)
