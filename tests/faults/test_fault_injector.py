@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from deskstream.cli.faults import injector
 from deskstream.cli.faults.breaking import KINDS, Kind, Spared, limits, network, processes, victims
 from deskstream.cli.faults.injector import Injector, Turns
 from deskstream.cli.faults.lines import Line
@@ -53,18 +52,17 @@ def test_in_a_long_run_every_kind_comes_before_any_comes_again():
     assert found == [kind.name for kind in drawn(1, 600.0)] != [kind.name for kind in drawn(2, 600.0)]
 
 
-async def test_what_found_nothing_to_damage_is_said_and_counted_apart(nobody, monkeypatch):
+async def test_what_found_nothing_to_damage_is_said_and_counted_apart(nobody):
     async def damage(_):
         return "something was damaged"
 
     async def spare(_):
         raise Spared("it was down already")
 
-    monkeypatch.setattr(injector, "KINDS", {kind.name: kind for kind in (Kind("harm", damage), Kind("none", spare))})
-    monkeypatch.setattr(injector, "PAUSE_S", (0.01, 0.01))
+    kinds = {kind.name: kind for kind in (Kind("harm", damage), Kind("none", spare))}
     said: list[str] = []
-    faults = Injector(nobody, said.append)
-    await faults.run(0.2)
+    faults = Injector(nobody, said.append, kinds=kinds)
+    await faults.run(4.0)
     assert set(faults.done) == {"harm"}
     assert set(faults.skipped) == {"none"}
     assert len(said) == faults.done.total() + faults.skipped.total()
@@ -77,28 +75,24 @@ async def test_what_found_nothing_to_damage_is_said_and_counted_apart(nobody, mo
         processes.kill,
         processes.pause,
         processes.stop,
-        processes.kill_at_point,
-        processes.stop_in_batch,
+        pytest.param(processes.kill_at_point, marks=pytest.mark.long),
         limits.few_descriptors,
         limits.little_memory,
         network.cut,
         network.half_open,
         network.crawl,
-        network.lose_publish,
+        pytest.param(network.lose_publish, marks=pytest.mark.long),
     ],
 )
-async def test_a_damage_says_when_there_is_nobody_to_hurt(nobody, damage, monkeypatch):
-    monkeypatch.setattr(processes, "REACHED_WITHIN_S", 0.1)
-    monkeypatch.setattr(network, "LOST_WITHIN_S", 0.1)
+async def test_a_damage_says_when_there_is_nobody_to_hurt(nobody, damage):
     with pytest.raises(Spared):
         await damage(nobody)
 
 
-async def test_whoever_does_not_end_is_named(monkeypatch):
-    monkeypatch.setattr(victims, "END_WITHIN_S", 0.1)
+async def test_whoever_does_not_end_is_named():
     process = await asyncio.create_subprocess_exec("sleep", "600")
     with pytest.raises(Problem, match=f"still there after .*pid={process.pid}.*sleep"):
-        await victims.until_gone([psutil.Process(process.pid)])
+        await victims.until_gone([psutil.Process(process.pid)], within=0.1)
     process.kill()
     await process.wait()
     await victims.until_gone([])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
@@ -41,11 +41,12 @@ def _in_time(kinds: Sequence[Kind], left_s: float) -> list[Kind]:
 
 @dataclass
 class Injector:
-    """`only` names the kinds to choose from, where not all are wanted."""
+    """`only` names those of the kinds to choose from, where not all are wanted."""
 
     victims: Victims
     say: Say
     only: tuple[str, ...] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     done: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     """Kinds that came, and found nothing to damage."""
@@ -71,7 +72,7 @@ class Injector:
         return what
 
     def _possible(self) -> list[Kind]:
-        found = [kind for kind in KINDS.values() if kind.name in self.only] if self.only else list(KINDS.values())
+        found = [kind for kind in self.kinds.values() if not self.only or kind.name in self.only]
         cannot = [kind.name for kind in found if not kind.needs(self.victims)]
         if cannot:
             self.say(f"cannot be done here: {', '.join(cannot)}")

@@ -104,9 +104,9 @@ def pause_s(chance: random.Random, run_s: float) -> float:
     return float(least * (longest / least) ** chance.random())
 
 
-async def until_gone(processes: Sequence[psutil.Process]) -> None:
+async def until_gone(processes: Sequence[psutil.Process], *, within: float = END_WITHIN_S) -> None:
     """Waits until they have ended. Raises Problem, which names those that have not."""
-    _, alive = await asyncio.to_thread(psutil.wait_procs, list(processes), timeout=END_WITHIN_S)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, list(processes), timeout=within)
     if alive:
         names = ", ".join(str(process) for process in alive)
-        raise Problem(f"What was to end is still there after {END_WITHIN_S:g} s: {names}")
+        raise Problem(f"What was to end is still there after {within:g} s: {names}")
