@@ -3,7 +3,7 @@
 The lane carries what is confidential: whoever faces customers must not hear it.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ class IssueFiled(IssueEvent):
 
 class IssueChanged(IssueEvent):
     fields: tuple[str, ...]
+    before: dict[str, Any] = {}
+    """What they were, in the words of the command that changes them back."""
 
 
 class IssueTextChanged(IssueEvent):
@@ -52,6 +54,7 @@ class IssueMoved(IssueEvent):
 class IssueTaskChanged(IssueEvent):
     task: Task
     how: Literal["added", "done", "dropped", "delegated", "reopened"]
+    reason: str = ""
 
 
 class IssueRelated(IssueEvent):
@@ -172,6 +175,8 @@ class RelateIssue(IssueCommand):
     to: IssueId
 
 
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 class UnrelateIssue(IssueCommand):
     kind: Literal["blocks", "relates"]
     to: IssueId
@@ -183,6 +188,9 @@ class MarkSecurity(IssueCommand):
     reason: Reason
 
 
+    reason: str = Field("", max_length=500)
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 class PublishIssue(IssueCommand):
     """Gives it a link for everybody. `reveals` answers: could this reveal a vulnerability?"""
 
@@ -194,6 +202,8 @@ class ApproveAnswer(IssueCommand):
     """Answers all customers of the issue's tickets, each on the channel of their own. `{ticket}` becomes its name."""
 
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
     tickets: tuple[TicketId, ...] = Field((), max_length=1000)
     """Empty: all that are linked, up to 1,000 that were not answered yet."""
 
@@ -218,6 +228,8 @@ class ListIssues(Command, service="ticketing"):
     open: bool | None = None
     """Neither completed, nor won't fix, nor a duplicate."""
     part_id: PartId | None = None
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
     """Everything below it, too."""
     owner: str | None = Field(None, max_length=64)
     """The empty text: only what nobody owns."""
@@ -278,3 +290,5 @@ class ListParts(Command, service="ticketing"):
     sort: Literal["tree", "weight"] = "tree"
     skip: int = Field(0, ge=0, le=100_000)
     limit: int = Field(100, ge=1, le=200)
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""

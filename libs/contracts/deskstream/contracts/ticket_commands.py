@@ -78,6 +78,8 @@ class LinkConversation(TicketCommand):
 class UnlinkConversation(TicketCommand):
     conversation_id: ConversationId
     reason: Reason
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class LinkIssue(TicketCommand):
@@ -89,6 +91,8 @@ class LinkIssue(TicketCommand):
 class UnlinkIssue(TicketCommand):
     issue_id: IssueId
     reason: Reason
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class RecordAnswer(TicketCommand):
@@ -137,6 +141,9 @@ class ChangeTicketTask(TicketCommand):
     number: int = Field(ge=1)
     how: Literal["done", "dropped", "delegated", "reopened"]
     owner: Handle | None = None
+    reason: str = Field("", max_length=500)
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class SolveTicket(TicketCommand):
@@ -150,6 +157,8 @@ class CancelTicket(TicketCommand):
 
 class DeleteTicket(TicketCommand):
     reason: Reason
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class RestoreTicket(TicketCommand):

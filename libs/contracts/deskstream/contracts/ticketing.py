@@ -4,7 +4,7 @@ Nothing on this lane names an issue by more than `IssueRef`: readers that face c
 """
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from deskstream.contracts.chain_facts import PartFacts, Task, TicketFacts, TicketWait
 from deskstream.contracts.facts import Resolution
@@ -58,6 +58,8 @@ class TicketOpened(TicketEvent):
 class TicketChanged(TicketEvent):
     fields: tuple[str, ...]
     """Which of its facts are others now."""
+    before: dict[str, Any] = {}
+    """What they were, in the words of the command that changes them back."""
 
 
 class RequesterSwitched(TicketEvent):
@@ -170,3 +172,4 @@ class TicketDeleted(TicketEvent):
 
 class TicketRestored(TicketEvent):
     pass
+    reason: str = ""

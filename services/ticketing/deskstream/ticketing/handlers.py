@@ -21,6 +21,7 @@ from deskstream.contracts.links import (
     WaiterPassedOn,
 )
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
+from deskstream.contracts.ticketing import TicketChanged
 from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
 from deskstream.ticketing import look_ups
@@ -157,8 +158,17 @@ QUERIES: list[Answers] = [
 
 
 def _show(name: str) -> Callable[[Any, Sequence[Event]], dict[str, Any]]:
-    """What a command is answered: the public state after it."""
-    return lambda state, said: {name: state.facts.model_dump(mode="json")}
+    """What a command is answered: the public state after it, and how what it changed is taken back."""
+    return lambda state, said: {name: state.facts.model_dump(mode="json")} | _before(said)
+
+
+def _before(said: Sequence[Event]) -> dict[str, Any]:
+    for event in said:
+        if isinstance(event, TicketChanged | of_issues.IssueChanged):
+            return {"before": event.model_dump(mode="json", include={"before"})["before"]}
+        if isinstance(event, of_issues.IssueMoved):
+            return {"before": {"stage": event.stage_before}}
+    return {}
 
 
 def _wished(wish: Wish[Any]) -> object:

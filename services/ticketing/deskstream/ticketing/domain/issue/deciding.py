@@ -31,6 +31,7 @@ from deskstream.contracts.way_back import Ending, IssueEnded
 from deskstream.ticketing.domain.issue import publishing, stages, working
 from deskstream.ticketing.domain.issue.changing import said, shown
 from deskstream.ticketing.domain.issue.state import Issue, IssueState, Unfiled, Watcher, evolve
+from deskstream.ticketing.domain.versions import insist_on_version
 from deskstream.ticketing.domain.wishes import Wish
 
 C = TypeVar("C")
@@ -102,6 +103,7 @@ def _answer(state: IssueState, wish: Wish[Command], now: datetime) -> list[Event
         raise Refused("issue_is_deleted", f"ISS-{state.facts.number} is deleted. Restore it first.")
     return _work(state, wish, asked, now)
 
+    insist_on_version(f"ISS-{state.facts.number}", state.facts.version, asked)
 
 def _work(state: Issue, wish: Wish[Command], asked: Any, now: datetime) -> list[Event]:
     facts = state.facts

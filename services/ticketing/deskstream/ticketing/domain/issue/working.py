@@ -34,6 +34,7 @@ from deskstream.ticketing.domain.issue import stages
 from deskstream.ticketing.domain.issue.changing import said, shown
 from deskstream.ticketing.domain.issue.stages import Way
 from deskstream.ticketing.domain.issue.state import Issue, Unfiled
+from deskstream.ticketing.domain.versions import before
 from deskstream.ticketing.domain.wishes import Wish
 from deskstream.ticketing.domain.wording import written
 
@@ -63,21 +64,23 @@ def file(state: Unfiled, wish: Wish[FileIssue], now: datetime) -> list[Event]:
 
 def change(state: Issue, wish: Wish[ChangeIssue], now: datetime) -> list[Event]:
     facts, asked = state.facts, wish.command
-    if asked.version is not None and asked.version != facts.version:
-        sentence = f"ISS-{facts.number} is at version {facts.version}. Look again, and repeat it."
-        raise Refused("version_is_stale", sentence, version=facts.version)
     wanted: dict[str, Any] = {name: getattr(asked, name) for name in ("title", "severity") if getattr(asked, name)}
     if asked.owner is not None:
         wanted["owner"] = asked.owner or None
     if asked.part_id is not None:
         wanted["part"] = _insist_on_part(wish.known.part)
     changes = {name: value for name, value in wanted.items() if getattr(facts, name) != value}
-    events: list[Event] = [said(IssueChanged, facts, now, changes, fields=tuple(changes))] if changes else []
+    events: list[Event] = _changed(facts, changes, now)
     text = None if asked.text is None else written(asked.text)
     if text is not None and text != state.text:
         latest = events[-1].after if events and isinstance(events[-1], IssueChanged) else facts
         events.append(said(IssueTextChanged, latest, now, {}, text=text))
     return events
+
+
+def _changed(facts: IssueFacts, changes: dict[str, Any], now: datetime) -> list[Event]:
+    was = before(facts, changes)
+    return [said(IssueChanged, facts, now, changes, fields=tuple(changes), before=was)] if changes else []
 
 
 def accept(facts: IssueFacts, wish: Wish[AcceptIssue], now: datetime) -> list[Event]:
@@ -146,7 +149,7 @@ def add_task(facts: IssueFacts, wish: Wish[AddIssueTask], now: datetime) -> list
 def change_task(facts: IssueFacts, asked: ChangeIssueTask, now: datetime) -> list[Event]:
     task = tasks.changed(facts.tasks, asked.number, asked.how, asked.owner)
     changes = {"tasks": tasks.replaced(facts.tasks, task)}
-    return [said(IssueTaskChanged, facts, now, changes, task=task, how=asked.how)]
+    return [said(IssueTaskChanged, facts, now, changes, task=task, how=asked.how, reason=asked.reason)]
 
 
 def delete(facts: IssueFacts, asked: DeleteIssue, by: AgentId | None, now: datetime) -> list[Event]:

@@ -12,6 +12,7 @@ from deskstream.contracts.links import DefaultPassed, PartTicketJoined, PartTick
 from deskstream.contracts.parts import PartStaffed
 from deskstream.contracts.ticketing import PartDeleted, PartEvent, PartMoved, PartRestored, PartSaved, PartWeighed
 from deskstream.ticketing.domain.part.state import Part, PartState, Unmade
+from deskstream.ticketing.domain.versions import insist_on_version
 from deskstream.ticketing.domain.wishes import Wish
 
 PARENTS: Final[Mapping[PartKind, frozenset[PartKind]]] = {
@@ -68,6 +69,7 @@ def _answer(state: PartState, wish: Wish[Asked], now: datetime) -> list[Event]:
     facts = state.facts
     if facts.deleted is not None and not isinstance(asked, RestorePart):
         raise Refused("part_is_deleted", f"PART-{facts.number} is deleted. Restore it first.")
+    insist_on_version(f"PART-{facts.number}", facts.version, asked)
     match asked:
         case SavePart():
             return _change(facts, wish, asked, now)
@@ -92,9 +94,6 @@ def _make(state: Unmade, wish: Wish[Asked], asked: SavePart, now: datetime) -> l
 
 
 def _change(facts: PartFacts, wish: Wish[Asked], asked: SavePart, now: datetime) -> list[Event]:
-    if asked.version is not None and asked.version != facts.version:
-        raise Refused("version_is_stale", f"PART-{facts.number} is at version {facts.version}. Look again.",
-                      version=facts.version)  # fmt: skip
     if asked.kind not in (None, facts.kind):
         raise Refused("part_keeps_its_kind", f"PART-{facts.number} is a {facts.kind}. Make another part instead.")
     if asked.parent not in (None, facts.parent):

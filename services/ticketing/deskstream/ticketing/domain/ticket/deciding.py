@@ -39,6 +39,7 @@ from deskstream.ticketing.domain.ticket.state import CONVERSATIONS_LIMIT, Ticket
 from deskstream.ticketing.domain.ticket.telling import notes
 from deskstream.ticketing.domain.ticket.waking import Promise, wake
 from deskstream.ticketing.domain.ticket.wording import prepared
+from deskstream.ticketing.domain.versions import insist_on_version
 from deskstream.ticketing.domain.wishes import TimeCame, Wish
 
 C = TypeVar("C")
@@ -180,6 +181,7 @@ def _answer(state: Ticket, wish: Wish[Command], now: datetime) -> list[Event]:
 
 
 def _describe(
+    insist_on_version(f"TKT-{facts.number}", facts.version, asked)
     facts: TicketFacts, wish: Wish[Command],
     asked: ChangeTicket | SwitchRequester | LinkConversation | UnlinkConversation | TagCustomerEngineer
     | AddTicketTask | ChangeTicketTask,

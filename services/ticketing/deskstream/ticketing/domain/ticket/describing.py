@@ -24,10 +24,11 @@ from deskstream.contracts.ticketing import (
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import said
-from deskstream.ticketing.domain.ticket.opening import insist_on_part
+from deskstream.ticketing.domain.ticket.opening import insist_on_account, insist_on_part
 from deskstream.ticketing.domain.ticket.stages import Happening
 from deskstream.ticketing.domain.ticket.state import CONVERSATIONS_LIMIT
 from deskstream.ticketing.domain.wishes import Wish
+from deskstream.ticketing.domain.versions import before
 
 _PLAIN: Final = ("title", "type", "severity", "needs_code_change", "internal")
 _PEOPLE: Final = ("owner", "customer_engineer")
@@ -36,9 +37,6 @@ _PEOPLE: Final = ("owner", "customer_engineer")
 def change(facts: TicketFacts, wish: Wish[ChangeTicket], now: datetime) -> list[Event]:
     """W5. What is closed or canceled is locked."""
     asked = wish.command
-    if asked.version is not None and asked.version != facts.version:
-        sentence = f"TKT-{facts.number} is at version {facts.version}. Look again, and repeat it."
-        raise Refused("version_is_stale", sentence, version=facts.version)
     insist_on_unlocked(facts)
     if facts.side_of is not None and asked.type not in (None, TicketType.TASK):
         raise Refused("side_task_stays_task", "A side task is a ticket of type task. Open another ticket instead.")
@@ -49,16 +47,18 @@ def change(facts: TicketFacts, wish: Wish[ChangeTicket], now: datetime) -> list[
     changes = {name: value for name, value in wanted.items() if getattr(facts, name) != value}
     if "customer_engineer" in changes:
         changes["engineer_told"] = False
-    return [said(TicketChanged, facts, now, changes, fields=tuple(changes))] if changes else []
+    was = before(facts, changes)
+    return [said(TicketChanged, facts, now, changes, fields=tuple(changes), before=was)] if changes else []
 
 
 def switch_requester(facts: TicketFacts, asked: SwitchRequester, now: datetime) -> list[Event]:
     insist_on_unlocked(facts)
     changes = {"requester": asked.requester, "account": asked.account, "workspace": asked.workspace}
+    insist_on_account(asked)
     if all(getattr(facts, name) == value for name, value in changes.items()):
         return []
-    before = facts.requester.id if facts.requester else None
-    return [said(RequesterSwitched, facts, now, changes, before=before)]
+    was = facts.requester.id if facts.requester else None
+    return [said(RequesterSwitched, facts, now, changes, before=was)]
 
 
 def link_conversation(facts: TicketFacts, conversation: ConversationRef, now: datetime) -> list[Event]:
@@ -104,7 +104,7 @@ def change_task(facts: TicketFacts, asked: ChangeTicketTask, now: datetime) -> l
         _insist_on_unsolved(facts)
     task = tasks.changed(facts.tasks, asked.number, asked.how, asked.owner)
     changes = {"tasks": tasks.replaced(facts.tasks, task)}
-    return [said(TicketTaskChanged, facts, now, changes, task=task, how=asked.how)]
+    return [said(TicketTaskChanged, facts, now, changes, task=task, how=asked.how, reason=asked.reason)]
 
 
 def insist_on_unlocked(facts: TicketFacts) -> None:

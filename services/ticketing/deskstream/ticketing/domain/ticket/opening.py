@@ -7,7 +7,7 @@ from deskstream.contracts.chain_facts import PartRef, TicketFacts, TicketType
 from deskstream.contracts.ids import AgentId, TicketId
 from deskstream.contracts.linked import IssueRef, TicketStage
 from deskstream.contracts.links import TicketContinued
-from deskstream.contracts.ticket_commands import OpenTicket
+from deskstream.contracts.ticket_commands import OpenTicket, SwitchRequester
 from deskstream.contracts.ticketing import TicketOpened
 from deskstream.ticketing.domain.ticket.state import Unopened
 from deskstream.ticketing.domain.wishes import Wish
@@ -17,6 +17,7 @@ from deskstream.ticketing.domain.wording import written
 def open_ticket(state: Unopened, wish: Wish[OpenTicket], now: datetime) -> list[Event]:
     """W1, W2: on a part, linked to the conversation that it came from."""
     asked = wish.command
+    insist_on_account(asked)
     part = insist_on_part(wish.known.part)
     issues = (insist_on_issue(wish.known.issue),) if asked.issue_id else ()
     side = asked.side_of is not None
@@ -81,3 +82,9 @@ def insist_on_issue(issue: IssueRef | None) -> IssueRef:
     if issue is None or issue.deleted:
         raise Refused("issue_not_found", "There is no such issue. List the issues to see their numbers.")
     return issue
+
+
+def insist_on_account(asked: OpenTicket | SwitchRequester) -> None:
+    """W5: account and workspace follow from the requester; raises `Refused` for one that follows from nobody."""
+    if asked.workspace is not None and asked.account is None:
+        raise Refused("workspace_without_account", "A workspace is an account's: name both as the CRM tells them.")
