@@ -9,7 +9,7 @@ from deskstream.contracts.facts import AccountFacts
 from deskstream.contracts.linked import TicketStage
 from deskstream.gateway.store.tickets import BOARD, PAGE, TicketFilters, TicketSort, arguments
 from services.gateway.tests.generated_tickets import PARTS, fill
-from services.gateway.tests.work import Part, Ticket, answered, id_of, issue_ref, opened, part_ref, solved
+from services.gateway.tests.work import Part, Ticket, answered, handed, id_of, issue_ref, opened, part_ref, solved
 
 
 async def listed(api, **query):
@@ -29,6 +29,8 @@ UNTRIAGED, TRIAGED, CLOSED = ({"triage": name} for name in ("untriaged", "triage
         pytest.param([opened, solved], [CLOSED, {"told": "false"}], id="R11: solved is closed, its customer untold"),
         pytest.param([opened, answered, solved], [CLOSED, {"told": "false"}], id="R11: told before does not count"),
         pytest.param([opened, solved, answered], [CLOSED, {"told": "true"}], id="R11: told since it was solved"),
+        pytest.param([opened, solved, handed], [CLOSED, {"told": "false"}], id="R11: handed over is not told"),
+        pytest.param([opened, solved, handed, answered], [CLOSED, {"told": "true"}], id="R11: told once it left"),
         pytest.param(
             [lambda one: opened(one, needs_code_change="yes")],
             [TRIAGED, {"tracker": "product_assist"}],
@@ -123,6 +125,25 @@ async def test_filters(hear, api, query):
     assert [row["number"] for row in await listed(api, unowned=True)] == [3]
 
 
+async def test_w9_lists_are_narrowed_down_by_what_is_linked(hear, api, story):
+    talk, wish = story(12), issue_ref(31)
+    ref = {"id": talk.id, "number": 12, "channel": "email"}
+    both, one = Ticket(1, conversations=[ref], issues=[wish, issue_ref(32)]), Ticket(2, conversations=[ref])
+    await hear(talk.opened(), both.begun(), one.begun(), Ticket(3, issues=[issue_ref(33)]).begun(), Ticket(4).begun())
+    asked = ({"conversation": "CONV-12"}, {"conversation": str(talk.id)}, {"issue": str(wish.id)})
+    found = [[row["number"] for row in await listed(api, **query)] for query in asked]
+    assert found == [[2, 1], [2, 1], [1]]
+    assert [row["number"] for row in await listed(api, conversation="CONV-12", issue=str(wish.id))] == [1]
+    assert await listed(api, issue=str(id_of("issue 99"))) == []
+    await hear(both.say(ticketing.IssueUnlinked, now={"issues": ()}, issue=wish, reason="no"))
+    assert await listed(api, issue=str(wish.id)) == []
+
+
+@pytest.mark.parametrize("query", [{"conversation": "CONV-99"}, {"conversation": "conv-0"}], ids=str)
+async def test_what_nobody_heard_of_is_404_in_a_filter_too(api, query):
+    assert (await api.get("/api/tickets", params=query)).status_code == 404
+
+
 async def test_what_is_deleted_is_hidden_until_it_is_asked_for_or_restored(hear, api):
     one = Ticket(1)
     gone = {"deleted": {"by": "anna", "at": one.at, "reason": "filed twice"}}
@@ -161,6 +182,8 @@ async def test_pages_follow_each_other_by_place(hear, api, sort):
         {"limit": 10**6}, {"limit": 0}, {"sort": "title; DROP TABLE tickets"}, {"strange": 1}, {"stage": "opened"},
         {"cursor": "AAAA"}, {"owner": "' OR 1=1"}, {"owner": "anna", "unowned": True}, {"account": "acme"},
         {"triage": "all"}, {"part": "x" * 65},
+        {"conversation": "x" * 65}, {"conversation": "TKT-7"}, {"conversation": ""}, {"issue": "CONV-12"},
+        {"issue": "ISS-" + "9" * 40}, {"issue": "' OR 1=1"}, {"issue": str(id_of("x")) + "0"}, {"linked": "ISS-31"},
     ],
     ids=str,
 )  # fmt: skip
@@ -183,6 +206,7 @@ async def test_a_list_reads_as_many_tickets_as_it_shows(pool):
             (TicketFilters(), TicketSort.SEVERITY),
             (TicketFilters(owner="agent7"), TicketSort.NEWEST),
             (TicketFilters(part=part), TicketSort.NEWEST),
+            (TicketFilters(linked=(id_of("issue 31"),)), TicketSort.NEWEST),
             (TicketFilters(part=Part(1).id), TicketSort.NEWEST),
             (TicketFilters(part=part, stages=(TicketStage.OPEN,)), TicketSort.NEWEST),
         ]

@@ -51,6 +51,12 @@ class Api:
         assert answer.status_code in (200, 201), (path, answer.text)
         return answer.json()
 
+    async def removed(self, path, reason, version="*", **headers):
+        asked = {"params": {"reason": reason}, "headers": {"If-Match": version} | headers}
+        answer = await self.client.delete(f"/api{path}", **asked)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer
+
     async def refused(self, method, path, **more):
         answer = await self.client.request(method, f"/api{path}", **more)
         assert answer.headers["content-type"] == "application/problem+json", answer.text
@@ -150,7 +156,7 @@ async def test_what_is_kept_is_kept_by_version_key_and_reason(api):
     task = await api.post(f"{name}/tasks", {"title": "Update the docs"})
     assert task["ticket"]["tasks"][0]["state"] == "open"
     assert (await api.post(f"{name}/tasks/1", {"how": "done"}))["ticket"]["tasks"][0]["state"] == "done"
-    gone = await api.client.delete(f"/api{name}", params={"reason": "filed twice"})
+    gone = await api.removed(name, "filed twice")
     assert gone.json()["ticket"]["deleted"]["reason"] == "filed twice"
     await api.until(
         "/tickets", lambda page: [row["deleted"]["by"] for row in page["tickets"]] == ["anna"], deleted=True
@@ -159,7 +165,8 @@ async def test_what_is_kept_is_kept_by_version_key_and_reason(api):
     for missing in (f"/tickets/{uuid4()}", "/tickets/TKT-999", "/tickets/TKT-999/chain"):
         assert await api.refused("GET", missing) == (404, "ticket_not_found")
     assert await api.refused("GET", "/conversations/CONV-999/chain") == (404, "unknown_conversation")
-    assert await api.refused("DELETE", "/parts/PART-1", params={"reason": "x"}) == (409, "default_part_is_needed")
+    whichever = {"params": {"reason": "x"}, "headers": {"If-Match": "*"}}
+    assert await api.refused("DELETE", "/parts/PART-1", **whichever) == (409, "default_part_is_needed")
 
 
 async def test_issues_are_related_and_circles_refused(api):
@@ -169,7 +176,7 @@ async def test_issues_are_related_and_circles_refused(api):
     assert await api.refused("POST", f"/issues/{second}/blocks/{first}", json={}) == (409, "issues_block_each_other")
     chain = await api.get(f"/issues/{second}/chain")
     assert sorted(one["title"] for one in chain["issues"]) == ["One", "Two"]
-    gone = await api.client.delete(f"/api/issues/{first}/blocks/{second}", params={"reason": "not any more"})
+    gone = await api.removed(f"/issues/{first}/blocks/{second}", "not any more")
     assert gone.json()["issue"]["relations"] == []
 
 

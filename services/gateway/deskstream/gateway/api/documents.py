@@ -59,7 +59,12 @@ def asked(kind: type[C], fields: dict[str, Any], given: dict[str, Any]) -> C:
 
 def schema_of(kind: type[Contract]) -> dict[str, Any]:
     """A reference to how a body for `kind` looks; `schemas_of` has what it refers to."""
-    return {"$ref": _REFERENCE.format(model=kind.__name__)}
+    return reference_to(kind.__name__)
+
+
+def reference_to(name: str) -> dict[str, Any]:
+    """A reference to a schema of the OpenAPI document."""
+    return {"$ref": _REFERENCE.format(model=name)}
 
 
 def schemas_of(kinds: Iterable[type[Contract]], given: frozenset[str]) -> dict[str, Any]:

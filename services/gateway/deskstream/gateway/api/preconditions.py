@@ -36,7 +36,7 @@ def version_wanted(if_match: Precondition = None) -> int | None:
 def no_precondition(if_match: Precondition = None) -> None:
     """Raises `HttpProblem` 400 when a version is named that nobody would look at."""
     if if_match is not None:
-        sentence = "This is not bound to a version: only changes by PATCH take If-Match. Send it without."
+        sentence = "This is not bound to a version: only PATCH and DELETE take If-Match. Send it without."
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "no_precondition", sentence)
 
 

@@ -49,6 +49,7 @@ STATUSES = {
         "parent_of_wrong_kind",
         "duplicate_of_itself",
         "issue_relates_to_itself",
+        "workspace_without_account",
         "category_is_for_conversations",
     ),
     # The state of things is against it; another one would not be.

@@ -12,14 +12,20 @@ from deskstream.contracts.linked import TicketStage
 from deskstream.contracts.vistas import Tracker, Triage
 from deskstream.gateway.api.caller import caller
 from deskstream.gateway.api.cursors import Cursors
+from deskstream.gateway.api.pages import conversation_id
 from deskstream.gateway.api.problems import HttpProblem
-from deskstream.gateway.api.work_names import PART, Here, Who, id_of
+from deskstream.gateway.api.work_names import ISSUE, PART, Here, Who, id_of
 from deskstream.gateway.store import tickets
 from deskstream.gateway.store.reading import moment
 from deskstream.gateway.store.tickets import TicketFilters, TicketSort
 from deskstream.gateway.views.work_shown import Board, TicketsPage, board, ticket_row
 
 router = APIRouter(dependencies=[Depends(caller)])
+
+
+def _named(prefix: str) -> str:
+    """How an object is named in a filter; what looks otherwise is no question about it."""
+    return rf"^(?i:{prefix}-[0-9]{{1,16}}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})$"
 
 
 class TicketsQuery(BaseModel):
@@ -39,13 +45,17 @@ class TicketsQuery(BaseModel):
     unowned: Annotated[bool, Field(description="Only what nobody owns.")] = False
     account: UUID | None = None
     contact: UUID | None = None
+    conversation: Annotated[
+        str | None, Field(description="Linked to it: id or CONV-<number>.", pattern=_named("CONV"))
+    ] = None
+    issue: Annotated[str | None, Field(description="Linked to it: id or ISS-<number>.", pattern=_named("ISS"))] = None
     told: Annotated[bool | None, Field(description="Whether its customer was answered since it was closed.")] = None
     deleted: Annotated[bool, Field(description="Only tombstones, which are hidden otherwise.")] = False
     sort: TicketSort = TicketSort.NEWEST
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Field(max_length=500)] = None
 
-    def filters(self, part: UUID | None) -> TicketFilters:
+    def filters(self, part: UUID | None, linked: tuple[UUID, ...]) -> TicketFilters:
         """What the store is asked for."""
         if self.unowned and self.owner is not None:
             raise HttpProblem(HTTPStatus.BAD_REQUEST, "invalid", "unowned: ask for an owner or for none, not for both")
@@ -59,6 +69,7 @@ class TicketsQuery(BaseModel):
             owner="" if self.unowned else self.owner,
             account=self.account,
             contact=self.contact,
+            linked=linked,
             told=self.told,
             deleted=self.deleted,
         )
@@ -80,7 +91,7 @@ async def list_tickets(query: Annotated[TicketsQuery, Query()], here: Here, who:
     What moves meanwhile is heard on the live stream from `as_of` on.
     """
     part = None if query.part is None else await id_of(here, PART, query.part, who)
-    filters = query.filters(part)
+    filters = query.filters(part, await _linked(query, here, who))
     cursors = Cursors(here.token, filters, query.sort)
     after = None if query.cursor is None else cursors.read(query.cursor)
     async with moment(here.running.pool) as at:
@@ -93,6 +104,13 @@ async def list_tickets(query: Annotated[TicketsQuery, Query()], here: Here, who:
         as_of=at.as_of,
     )
     return Response(page.model_dump_json(), media_type="application/json")
+
+
+async def _linked(query: TicketsQuery, here: Here, who: Who) -> tuple[UUID, ...]:
+    issue = () if query.issue is None else (await id_of(here, ISSUE, query.issue, who),)
+    if query.conversation is None:
+        return issue
+    return (await conversation_id(here.running, query.conversation), *issue)
 
 
 @router.get("/api/tickets/board", response_model=Board, summary="Tickets by part, grouped by stage")

@@ -3,18 +3,16 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic_core import to_json
 
 from deskstream.contracts import Command, issues, ticket_commands
-from deskstream.contracts.conversation_tickets import PrefillTicket
 from deskstream.contracts.crm import FindContact
 from deskstream.gateway.api import work_names as names
 from deskstream.gateway.api.commands import Asking, run
 from deskstream.gateway.api.documents import asked, document, schema_of
-from deskstream.gateway.api.pages import Named, conversation_id
 from deskstream.gateway.api.preconditions import etag, no_precondition, version_wanted
 from deskstream.gateway.api.work_names import Given
 
@@ -40,7 +38,6 @@ _TICKET_ISSUE, _TICKET_CONVERSATION = f"{_T}/issues/{{issue}}", f"{_T}/conversat
 _RELATION = f"{_I}/{{kind}}/{{other}}"
 
 OFFERS: Final = (
-    WorkOffer("POST", "/api/tickets", ticket_commands.OpenTicket, names.nothing_yet, HTTPStatus.CREATED),
     WorkOffer("PATCH", _T, ticket_commands.ChangeTicket, names.ticket),
     WorkOffer("DELETE", _T, ticket_commands.DeleteTicket, names.ticket),
     WorkOffer("POST", f"{_T}/restore", ticket_commands.RestoreTicket, names.ticket),
@@ -55,6 +52,7 @@ OFFERS: Final = (
     WorkOffer("POST", f"{_T}/cancel", ticket_commands.CancelTicket, names.ticket),
     WorkOffer("POST", f"{_T}/tasks", ticket_commands.AddTicketTask, names.ticket, HTTPStatus.CREATED),
     WorkOffer("POST", _TICKET_TASK, ticket_commands.ChangeTicketTask, names.ticket_task),
+    WorkOffer("DELETE", _TICKET_TASK, ticket_commands.ChangeTicketTask, names.dropped_ticket_task),
     WorkOffer("POST", _TICKET_ISSUE, ticket_commands.LinkIssue, names.ticket_and_issue),
     WorkOffer("DELETE", _TICKET_ISSUE, ticket_commands.UnlinkIssue, names.ticket_and_issue),
     WorkOffer("POST", _TICKET_CONVERSATION, ticket_commands.LinkConversation, names.ticket_and_known_conversation),
@@ -70,6 +68,7 @@ OFFERS: Final = (
     WorkOffer("POST", f"{_I}/approve-answer", issues.ApproveAnswer, names.issue),
     WorkOffer("POST", f"{_I}/tasks", issues.AddIssueTask, names.issue, HTTPStatus.CREATED),
     WorkOffer("POST", _ISSUE_TASK, issues.ChangeIssueTask, names.issue_task),
+    WorkOffer("DELETE", _ISSUE_TASK, issues.ChangeIssueTask, names.dropped_issue_task),
     WorkOffer("POST", _RELATION, issues.RelateIssue, names.issue_relation),
     WorkOffer("DELETE", _RELATION, issues.UnrelateIssue, names.issue_relation),
     WorkOffer("POST", "/api/parts", issues.SavePart, names.new_part, HTTPStatus.CREATED),
@@ -83,12 +82,12 @@ _SAID_BY_ADDRESS: Final[dict[Address, frozenset[str]]] = {
     names.nothing_yet: frozenset(),
     names.new_part: frozenset({"part_id", "version"}),
     names.ticket: frozenset({"ticket_id", "version"}),
-    names.ticket_task: frozenset({"ticket_id", "number"}),
+    names.ticket_task: frozenset({"ticket_id", "number", "version"}),
     names.ticket_and_requester: frozenset({"ticket_id", "requester", "account", "workspace"}),
     names.ticket_and_issue: frozenset({"ticket_id", "issue_id"}),
     names.ticket_and_known_conversation: frozenset({"ticket_id", "conversation"}),
     names.issue: frozenset({"issue_id", "version"}),
-    names.issue_task: frozenset({"issue_id", "number"}),
+    names.issue_task: frozenset({"issue_id", "number", "version"}),
     names.issue_relation: frozenset({"issue_id", "kind", "to"}),
     names.part: frozenset({"part_id", "version"}),
     names.parent: frozenset({"part_id", "parent"}),
@@ -108,13 +107,10 @@ READS: Final[tuple[type[Command], ...]] = (
     issues.ListParts,
 )
 
-CALLS: tuple[type[Command], ...] = (*dict.fromkeys(offer.kind for offer in OFFERS), *READS)
-
-_FROM_CONVERSATION: Final = ("conversation", "channel", "requester", "account", "workspace", "messages")
-_SUGGESTED: Final = ("title", "text")
+CALLS: tuple[type[Command], ...] = (ticket_commands.OpenTicket, *dict.fromkeys(offer.kind for offer in OFFERS), *READS)
 
 
-async def _answer(asking: Asking, kind: type[Command], fields: Given, given: Given, status: HTTPStatus) -> Response:
+async def answer(asking: Asking, kind: type[Command], fields: Given, given: Given, status: HTTPStatus) -> Response:
     """Runs the command; its object's version is the answer's ETag."""
     command = asked(kind, fields, given)
     result = await run(asking.here.running, command, key=asking.key, actor=asking.agent)
@@ -124,38 +120,43 @@ async def _answer(asking: Asking, kind: type[Command], fields: Given, given: Giv
 
 
 def _command(offer: WorkOffer) -> Callable[..., Awaitable[Response]]:
-    async def answer(asking: Annotated[Asking, Depends()], given: Annotated[Given, Depends(offer.address)]) -> Response:
-        return await _answer(asking, offer.kind, await document(asking.request), given, offer.status)
+    async def respond(
+        asking: Annotated[Asking, Depends()], given: Annotated[Given, Depends(offer.address)]
+    ) -> Response:
+        unbound = {"version": None} if "version" in offer.kind.model_fields and "version" not in given else {}
+        return await answer(asking, offer.kind, await document(asking.request), given | unbound, offer.status)
 
-    return answer
+    return respond
 
 
 def _change(offer: WorkOffer) -> Callable[..., Awaitable[Response]]:
-    async def answer(
+    async def respond(
         asking: Annotated[Asking, Depends()],
         version: Annotated[int | None, Depends(version_wanted)],
         given: Annotated[Given, Depends(offer.address)],
     ) -> Response:
         fields = await document(asking.request)
-        return await _answer(asking, offer.kind, fields, given | {"version": version}, offer.status)
+        return await answer(asking, offer.kind, fields, given | {"version": version}, offer.status)
 
-    return answer
+    return respond
 
 
 def _removal(offer: WorkOffer) -> Callable[..., Awaitable[Response]]:
-    async def answer(
+    async def respond(
         asking: Annotated[Asking, Depends()],
+        version: Annotated[int | None, Depends(version_wanted)],
         reason: Annotated[str, Query(min_length=1, max_length=500, description="Why; it is kept.")],
         given: Annotated[Given, Depends(offer.address)],
     ) -> Response:
-        return await _answer(asking, offer.kind, {}, given | {"reason": reason}, offer.status)
+        return await answer(asking, offer.kind, {}, given | {"reason": reason, "version": version}, offer.status)
 
-    return answer
+    return respond
 
 
-def _name(offer: WorkOffer) -> str:
-    """One command makes a part and changes one."""
-    return "make_part" if offer.address is names.new_part else offer.kind.NAME
+def _operation(offer: WorkOffer) -> str:
+    """The command's name; with the method where several ask for the same command."""
+    alone = sum(other.kind is offer.kind for other in OFFERS) == 1
+    return offer.kind.NAME if alone else f"{offer.method.lower()}_{offer.kind.NAME}"
 
 
 _MADE: Final = {"POST": _command, "PATCH": _change, "DELETE": _removal}
@@ -167,34 +168,9 @@ for _offer in OFFERS:
         _MADE[_offer.method](_offer),
         methods=[_offer.method],
         status_code=_offer.status,
-        operation_id=f"{_offer.method.lower()}_{_offer.kind.NAME}"
-        if _offer.kind is issues.SavePart
-        else _offer.kind.NAME,
+        operation_id=_operation(_offer),
         summary=_offer.kind.NAME.replace("_", " ").capitalize(),
         description=_offer.kind.__doc__ or "",
         openapi_extra=_body if _offer.method != "DELETE" else None,
-        dependencies=[] if _offer.method == "PATCH" else [Depends(no_precondition)],
+        dependencies=[Depends(no_precondition)] if _offer.method == "POST" else [],
     )
-
-
-@router.post(
-    "/api/conversations/{conversation}/tickets",
-    status_code=HTTPStatus.CREATED,
-    operation_id="open_ticket_from_conversation",
-    summary="Open ticket from a conversation",
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": schema_of(ticket_commands.OpenTicket)}}}},
-    dependencies=[Depends(no_precondition)],
-)
-async def open_from_conversation(asking: Annotated[Asking, Depends()], conversation: Named) -> Response:
-    """From chosen `messages`, without any from the first one; `title` and `text` are theirs unless they are given.
-
-    Who asks, for which account and on which channel, the conversation says. The two are linked both ways.
-    """
-    fields: dict[str, Any] = await document(asking.request)
-    found = await conversation_id(asking.here.running, conversation)
-    chosen = {name: fields.pop(name) for name in ("messages",) if name in fields}
-    wanted = asked(PrefillTicket, chosen, {"conversation_id": found})
-    prefill = (await run(asking.here.running, wanted, actor=asking.agent))["prefill"]
-    suggested = {name: prefill[name] for name in _SUGGESTED}
-    given = {name: prefill[name] for name in _FROM_CONVERSATION}
-    return await _answer(asking, ticket_commands.OpenTicket, suggested | fields, given, HTTPStatus.CREATED)

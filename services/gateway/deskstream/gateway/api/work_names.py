@@ -17,9 +17,11 @@ from deskstream.gateway.api.caller import Caller, caller
 from deskstream.gateway.api.commands import run
 from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.pages import Named, conversation_id, unknown_conversation
-from deskstream.gateway.api.problems import HttpProblem
+from deskstream.gateway.api.problems import HttpProblem, validation_problem
 from deskstream.gateway.store import conversations
 from deskstream.gateway.store.reading import PATIENCE
+
+CONTACT_LENGTH: Final = 320
 
 Given: TypeAlias = dict[str, Any]
 """Fields of a command that its address says."""
@@ -29,7 +31,7 @@ Who: TypeAlias = Annotated[Caller, Depends(caller)]
 TicketNamed: TypeAlias = Annotated[str, Path(description="Its id, or TKT-<number>", max_length=64)]
 IssueNamed: TypeAlias = Annotated[str, Path(description="Its id, or ISS-<number>", max_length=64)]
 PartNamed: TypeAlias = Annotated[str, Path(description="Its id, or PART-<number>", max_length=64)]
-ContactNamed: TypeAlias = Annotated[str, Path(description="Its id, or its mail address", max_length=320)]
+ContactNamed: TypeAlias = Annotated[str, Path(description="Its id, or its mail address", max_length=CONTACT_LENGTH)]
 TaskNumber: TypeAlias = Annotated[int, Path(ge=1, lt=2**31, description="Counted within its ticket or issue.")]
 
 NUMBERS_TO: Final = 2**53
@@ -119,13 +121,29 @@ async def issue_task(of: Annotated[Given, Depends(issue)], number: TaskNumber) -
     return of | {"number": number}
 
 
+async def dropped_ticket_task(of: Annotated[Given, Depends(ticket_task)]) -> Given:
+    return of | {"how": "dropped"}
+
+
+async def dropped_issue_task(of: Annotated[Given, Depends(issue_task)]) -> Given:
+    return of | {"how": "dropped"}
+
+
 async def ticket_and_requester(
     of: Annotated[Given, Depends(ticket)], here: Here, who: Who, contact: ContactNamed
 ) -> Given:
     """W5: a contact with the account and workspace that the CRM says it belongs to."""
+    return of | await requester(here, who, contact)
+
+
+async def requester(here: Context, who: Caller, contact: object) -> Given:
+    """Who asks, with account and workspace, as the CRM says. Raises `HttpProblem`: 404 for whom it does not know."""
+    if not isinstance(contact, str) or not 0 < len(contact) <= CONTACT_LENGTH:
+        wrong = [{"loc": ("contact",), "msg": "Name a contact by id or mail address"}]
+        raise validation_problem(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
     wanted = FindContact(email=contact) if "@" in contact else FindContact(contact_id=_contact_id(contact))
     found = await run(here.running, wanted, actor=who.agent)
-    return of | {"requester": found["contact"], "account": found["account"], "workspace": found["workspace"]}
+    return {"requester": found["contact"], "account": found["account"], "workspace": found["workspace"]}
 
 
 def _contact_id(named: str) -> ContactId:

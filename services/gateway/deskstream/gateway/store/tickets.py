@@ -40,6 +40,8 @@ class TicketFilters:
     owner: str | None = None
     account: UUID | None = None
     contact: UUID | None = None
+    linked: tuple[UUID, ...] = ()
+    """Conversations and issues, to each of which it is linked."""
     told: bool | None = None
     deleted: bool = False
 
@@ -51,7 +53,7 @@ class TicketFilters:
         stages = [stage.value for stage in self.stages] or None
         return (
             triage, tracker, stages, self.type, severity, self.owner, self.account, self.contact, self.told,
-            self.deleted, self.part,
+            self.deleted, list(self.linked) or None, self.part,
         )  # fmt: skip
 
 
@@ -71,7 +73,7 @@ _BELOW = """
 PAGE = """
     SELECT
         t.ticket_id, t.triage, t.tracker, t.updated, t.closed, t.is_told, t.facts, p.name AS part_name,
-        CASE $12::text
+        CASE $13::text
             WHEN 'newest' THEN t.number WHEN 'updated' THEN t.updated WHEN 'closed' THEN t.closed ELSE t.gravity
         END AS sorted_by
     FROM tickets t
@@ -86,20 +88,21 @@ PAGE = """
         AND ($7::uuid IS NULL OR t.account_id = $7)
         AND ($8::uuid IS NULL OR t.contact_id = $8)
         AND ($9::boolean IS NULL OR t.is_told = $9)
-        AND ($11::uuid[] IS NULL OR t.part_id = ANY ($11))
-        AND ($12::text <> 'closed' OR t.closed IS NOT NULL)
-        AND ($13::bigint IS NULL OR (
-            CASE $12::text
+        AND ($11::uuid[] IS NULL OR t.linked @> $11)
+        AND ($12::uuid[] IS NULL OR t.part_id = ANY ($12))
+        AND ($13::text <> 'closed' OR t.closed IS NOT NULL)
+        AND ($14::bigint IS NULL OR (
+            CASE $13::text
                 WHEN 'newest' THEN t.number WHEN 'updated' THEN t.updated WHEN 'closed' THEN t.closed ELSE t.gravity
             END,
             t.ticket_id
-        ) < ($13, $14::uuid))
+        ) < ($14, $15::uuid))
     ORDER BY
-        CASE $12::text
+        CASE $13::text
             WHEN 'newest' THEN t.number WHEN 'updated' THEN t.updated WHEN 'closed' THEN t.closed ELSE t.gravity
         END DESC,
         t.ticket_id DESC
-    LIMIT $15::integer
+    LIMIT $16::integer
 """
 
 # The part that intake starts with is never said; its tickets know what it is called.
