@@ -1,5 +1,7 @@
 import asyncio
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from deskstream.cli.bench.repeating import Ahead, Measurement, repeated
 from deskstream.cli.bench.telling import rows
 from deskstream.cli.problem import Problem
 
+PAGE = Path(__file__).parents[3] / "docs/how-to/measure.md"
+BOUND = re.compile(r"[≤≥] [0-9,.]*[0-9]")
 FIGURES = (
     Figure("per_s", "things a second", at_least=10),
     Figure("ms", "ms a thing", at_most=2),
@@ -99,8 +103,12 @@ def test_progress_says_which_run_it_is_and_how_long_it_takes():
     ahead = Ahead(3, 200.0, told.append)
     ahead("starting")
     ahead.another()
-    ahead("full speed")
-    assert told == ["run 1 of 3, about 10 min left: starting", "run 2 of 3, about 0 s left: full speed"]
+    ahead("starting again")
+    Ahead(1, -1.0, told.append)("full speed")
+    assert told[0] == "run 1 of 3, about 10 min left: starting"
+    assert told[1].startswith("run 2 of 3, ")
+    assert "about 10 min" not in told[1]
+    assert told[2] == "run 1 of 1, longer than expected: full speed"
 
 
 def test_a_table_row_has_figure_median_spread_and_bound():
@@ -136,3 +144,10 @@ async def test_every_measurement_has_a_command_of_its_own(nowhere):
     said = await nowhere("bench", "--help")
     assert all(f" {one.name} " in said.out for one in kinds.whole())
     assert " all " in said.out
+
+
+@pytest.mark.parametrize("measurement", kinds.whole(), ids=lambda one: one.name)
+def test_the_page_about_measuring_tells_every_bound(measurement):
+    command = f"| `deskstream bench {measurement.name}`"
+    (row,) = [line for line in PAGE.read_text().splitlines() if line.startswith(command)]
+    assert {figure.must for figure in measurement.figures} - {""} == set(BOUND.findall(row))

@@ -51,7 +51,9 @@ class Ahead:
         self.about_s = (self._since - self._started) / self.done
 
     def _left(self) -> str:
-        left = max(0.0, self.about_s * (self.runs - self.done) - (time.monotonic() - self._since))
+        left = self.about_s * (self.runs - self.done) - (time.monotonic() - self._since)
+        if left <= 0:
+            return "longer than expected"
         return f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} min left"
 
 
