@@ -9,11 +9,13 @@ from uuid import UUID, uuid4, uuid5
 from deskstream.contracts import Event
 from deskstream.contracts import conversation as asked
 from deskstream.contracts.facts import ContactFacts, ReceivedMessage, Reply, Resolution, Stage, Wait
-from deskstream.contracts.ids import AgentId, ContactId, ConversationId, MessageId, NoteId, ReplyId
+from deskstream.contracts.ids import AgentId, ContactId, ConversationId, MessageId, NoteId, ReplyId, TicketId
 from deskstream.contracts.inbound import Automatic, AutomaticKind, DeliveryState, Identity
 from deskstream.contracts.ingest import DeliveryNoted
+from deskstream.contracts.linked import LinkedTicket, TicketStage
 from deskstream.contracts.outbound import OutboundMessage
 from deskstream.contracts.routing import Cause, DecisionRecord, OwnerChosen
+from deskstream.contracts.way_back import TicketReported
 from deskstream.conversation.domain import Conversation, State, Unopened, decide, due, evolve
 from deskstream.conversation.domain.messages import (
     Incoming,
@@ -58,6 +60,7 @@ def person(email="ada@acme.com", name=None) -> Identity:
 
 
 ADA = ContactFacts(id=ContactId(new_id()), name="Ada", email="ada@acme.com")
+TKT_7, TKT_8 = TicketId(new_id()), TicketId(new_id())
 BOB = ContactFacts(id=ContactId(new_id()), name="Bob", email="bob@acme.com")
 
 
@@ -218,6 +221,11 @@ def in_stage(stage: Stage) -> Story:
             story.archive()
     assert story.facts.stage is stage
     return story
+
+
+def report(story, ticket_id=TKT_7, number=7, stage=TicketStage.OPEN, **more):
+    told = LinkedTicket(id=ticket_id, number=number, title="It crashes", stage=stage)
+    return story.tell(TicketReported(conversation_id=story.id, at=story.now, ticket=told, **more))
 
 
 def names(said) -> list[str]:

@@ -1,10 +1,7 @@
 """Laws that hold whatever happens to a conversation, in whatever order."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from functools import reduce
-from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -13,23 +10,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from deskstream.contracts import Refused
 from deskstream.contracts import conversation as asked
-from deskstream.contracts.conversation import ConversationEvent
-from deskstream.contracts.facts import Priority, Resolution, Stage
+from deskstream.contracts.facts import Priority, Resolution
 from deskstream.contracts.ids import ReplyId, TicketId
 from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.linked import LinkedTicket, SpeaksFor, TicketStage
+from deskstream.contracts.ticket_talk import TicketNotSpokenFor, TicketSpokenFor
 from deskstream.contracts.way_back import ReplyWanted, TicketReported
-from deskstream.conversation import store
-from deskstream.conversation.domain import Conversation, State, Unopened, due, evolve
+from deskstream.conversation.domain import Conversation, due
 from deskstream.conversation.domain.messages import Sending, SendWanted, TimeCame
-from deskstream.conversation.domain.state import (
-    DELIVERIES_LIMIT,
-    ONCE_AWAITED_LIMIT,
-    PARTICIPANTS_LIMIT,
-    QUEUE_LIMIT,
-    REFERENCES_LIMIT,
-    REMARKS_LIMIT,
-)
 from services.conversation.tests.given import (
     BOB,
     BOUNCE,
@@ -41,29 +29,11 @@ from services.conversation.tests.given import (
     UNDO,
     Story,
     chosen,
-    names,
     new_id,
     person,
     started,
 )
-
-NEW, SUSPENDED, ARCHIVED = Stage.NEW, Stage.SUSPENDED, Stage.ARCHIVED
-WAITING, NEEDS, HOLD, RESOLVED = Stage.WAITING_ON_USER, Stage.NEEDS_RESPONSE, Stage.HOLD, Stage.RESOLVED
-
-ALLOWED: dict[str, set[tuple[Stage | None, Stage]]] = {
-    "conversation_opened": {(None, NEW), (None, SUSPENDED)},
-    "suspicion_reviewed": {(SUSPENDED, NEW), (SUSPENDED, ARCHIVED), (NEW, SUSPENDED)},
-    # The second of each pair: a message came in during the undo time.
-    "agent_replied": {(NEW, WAITING), (NEW, NEEDS), (NEEDS, WAITING), (HOLD, WAITING), (HOLD, NEEDS)},
-    "customer_replied": {(WAITING, NEEDS), (HOLD, NEEDS), (RESOLVED, NEEDS)},
-    "put_on_hold": {(NEW, HOLD), (NEEDS, HOLD), (WAITING, HOLD)},
-    "wait_ended": {(HOLD, NEEDS), (WAITING, NEEDS)},
-    "conversation_resolved": {(NEW, RESOLVED), (NEEDS, RESOLVED), (WAITING, RESOLVED)},
-    "conversation_archived": {(stage, ARCHIVED) for stage in (NEW, NEEDS, WAITING, HOLD, RESOLVED)},
-    "delivery_changed": {(WAITING, NEEDS), (HOLD, NEEDS), (RESOLVED, NEEDS)},
-}
-"""C8: what may change the stage, and how; all else leaves it."""
-
+from services.conversation.tests.laws import check, check_history
 
 TICKETS = {number: TicketId(new_id()) for number in (7, 99)}
 
@@ -97,6 +67,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.story = Story()
+        self.wanted: set[ReplyId] = set()
 
     @contextmanager
     def trying(self):
@@ -225,13 +196,21 @@ class Life(RuleBasedStateMachine):
     def a_ticket_wants_to_send(self, by, undo):
         story, speaks = self.story, SpeaksFor(ticket_id=TICKETS[7])
         wanted = ReplyWanted(conversation_id=story.id, at=story.now, text="Hello", by=by, speaks_for=speaks)
-        with self.trying():
-            story.tell(SendWanted(story.id, ReplyId(new_id()), wanted, Sending(undo, frozenset({"email"}))))
+        reply_id = ReplyId(new_id())
+        story.tell(SendWanted(story.id, reply_id, wanted, Sending(undo, frozenset({"email"}))))
+        self.wanted.add(reply_id)
 
     @invariant()
     def laws_hold(self):
         if self.opened():
             check(self.story)
+
+    @invariant()
+    def nothing_that_a_ticket_wants_vanishes(self):
+        heard = (TicketSpokenFor, TicketNotSpokenFor)
+        known = {event.reply_id for event in self.story.taken if isinstance(event, heard)}
+        waiting = {queued.reply.id for queued in self.story.open.queued} if self.opened() else set()
+        assert known & self.wanted == self.wanted - waiting
 
     def teardown(self):
         check_history(self.story)
@@ -239,61 +218,3 @@ class Life(RuleBasedStateMachine):
 
 TestWhateverHappens = pytest.mark.slow(Life.TestCase)
 TestWhateverHappens.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-
-
-def check(story):
-    state, facts = story.open, story.facts
-    assert (facts.stage is HOLD) == bool(facts.waits), "only a hold waits"
-    assert not set(state.once_awaited) & set(facts.waits), "nothing is awaited and awaited no more"
-    assert facts.stage not in (SUSPENDED, ARCHIVED) or not state.queued, "nothing leaves from there"
-    assert facts.stage not in (SUSPENDED, ARCHIVED) or facts.oldest_unanswered_at is None, "nobody waits there"
-    assert facts.stage is not NEEDS or facts.valid_at or facts.public_replies or facts.kind != "customer"
-    assert facts.stage is not NEW or facts.public_replies == 0, "the first reply leaves new"
-    assert facts.stage not in (WAITING, RESOLVED) or facts.oldest_unanswered_at is None
-    assert (facts.resolution is not None) == ("resolution" in facts.tags)
-    assert facts.public_replies >= 0
-    assert len({ticket.id for ticket in facts.tickets}) == len(facts.tickets), "a ticket is linked once"
-    assert len({answer.work for answer in facts.prepared}) == len(facts.prepared), "one answer for each work"
-    assert len(state.participants) <= PARTICIPANTS_LIMIT
-    assert len(state.references) <= REFERENCES_LIMIT
-    assert len(state.remarks) <= REMARKS_LIMIT
-    assert len(state.queued) <= QUEUE_LIMIT
-    assert len(state.deliveries) <= DELIVERIES_LIMIT
-    assert len(state.once_awaited) <= ONCE_AWAITED_LIMIT
-
-
-def check_history(story):
-    own = [event for event in story.taken if isinstance(event, ConversationEvent)]
-    assert [event.after.version for event in own] == list(range(1, len(own) + 1)), "versions are contiguous"
-    for event in own:
-        move = (event.stage_before, event.after.stage)
-        assert move[0] is move[1] or move in ALLOWED.get(event.NAME, ()), f"{event.NAME}: {move}"
-    for earlier, later in pairwise(own):
-        assert later.stage_before is earlier.after.stage
-    unopened: State = Unopened(story.id, 12)
-    folded = reduce(evolve, story.taken, unopened)
-    assert folded == story.state, "the state is the fold of what was said and absorbed"
-    if isinstance(folded, Conversation):
-        kept = replace(folded, filed=(), marked=())
-        assert store.read(store.written(kept)) == kept, "the document holds all of it"
-        assert len({filed.position for filed in folded.filed}) == len(folded.filed), "one message a version"
-
-
-@pytest.mark.parametrize("turns", [1, 30])
-def test_the_document_does_not_grow_with_the_thread(turns):
-    story = Story()
-    for _ in range(turns):
-        story.customer("word " * 100, external_id=f"<{new_id()}@acme.com>")
-        story.reply("word " * 100)
-        story.report(DeliveryState.SENT, external_id=f"<{new_id()}@desk.example>")
-        story.note("word " * 100)
-        story.hold(TICKET)
-        story.ask(asked.EndWait, name="TKT-7", how="ticked_off", reason="done")
-    assert len(store.written(replace(story.open, filed=(), marked=()))) < 12_000
-
-
-def test_a_day_in_the_life_is_within_the_budget_of_events():
-    story = Story()
-    assert names(story.customer()) == ["conversation_opened"]
-    assert names(story.reply()) == ["agent_replied", "outbound_message"]
-    assert names(story.customer()) == ["customer_replied"]

@@ -13,17 +13,20 @@ from deskstream.contracts.facts import Resolution, Stage
 from deskstream.contracts.ids import AgentId, ReplyId, TicketId
 from deskstream.contracts.inbound import Attachment
 from deskstream.contracts.linked import SpeaksFor
+from deskstream.contracts.ticket_talk import TicketNotSpokenFor
 from deskstream.contracts.way_back import ReplyWanted
 from deskstream.conversation.domain.messages import Retitle, SendAgain, Sending, SendWanted
 from services.conversation.tests.given import (
     AT_ONCE,
     NOON,
+    TKT_7,
     UNDO,
     Story,
     in_stage,
     names,
     new_id,
     outbound,
+    report,
     started,
     written,
 )
@@ -107,19 +110,21 @@ def test_w12_a_lost_reply_is_not_sent_again_once_it_is_confidential():
 )
 def test_what_became_confidential_before_the_release_stays_here(moment, after):
     story = in_stage(Stage.NEW)
-    story.reply(TELLING, undo=UNDO)
+    report(story, TKT_7)
+    story.reply(TELLING, undo=UNDO, speaks_for=(SpeaksFor(ticket_id=TKT_7),))
     story.reply("We look into it.", undo=UNDO, after=timedelta(0))
     story.state = replace(story.open, confidential=SECRET)
     said = moment(story)
     assert [message.text for message in outbound(said)] == ["We look into it."]
     assert names(said)[:2] == ["reply_withdrawn", "note_added"]
+    assert [event.why for event in said if isinstance(event, TicketNotSpokenFor)] == ["confidential"]
     assert [event.after.version for event in said if hasattr(event, "after")] == sorted(
         {event.after.version for event in said if hasattr(event, "after")}
     )
     (note,) = [event.note for event in said if isinstance(event, asked.NoteAdded)]
     assert (note.mentions, "ISS-31" in note.text, TELLING in note.text) == (("anna",), True, True)
     assert story.open.queued == ()
-    assert after is None or names(said)[-1] == after
+    assert after is None or after in names(said)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,8 @@ def test_what_a_ticket_wants_to_send_becomes_a_note(by, mentions):
     wanted = ReplyWanted(conversation_id=story.id, at=NOON, text=f"See {LINK}", by=by, speaks_for=speaks)
     sending = Sending(AT_ONCE, frozenset({"email"}))
     said = story.tell(SendWanted(story.id, ReplyId(new_id()), wanted, sending, SECRET))
-    assert (names(said), said[0].note.mentions) == (["note_added"], mentions)
+    assert (names(said), said[0].note.mentions) == (["note_added", "ticket_not_spoken_for"], mentions)
+    assert said[1].why == "confidential"
     assert "the link of an issue" in said[0].note.text
     assert story.facts.stage is Stage.NEEDS_RESPONSE
 

@@ -9,33 +9,32 @@ from deskstream.contracts import conversation as asked
 from deskstream.contracts.conversation import ChangeTags, ConversationEvent
 from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import Resolution, Stage, Wait
-from deskstream.contracts.ids import ReplyId, TicketId
-from deskstream.contracts.linked import LinkedTicket, SpeaksFor, TicketStage
-from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
-from deskstream.contracts.way_back import IssueEnded, ReplyWanted, TicketReported
-from deskstream.conversation.domain.messages import Sending, SendWanted
+from deskstream.contracts.linked import SpeaksFor, TicketStage
+from deskstream.contracts.ticket_talk import (
+    CustomerAnswered,
+    IssueAwaited,
+    TicketAwaited,
+    TicketNotSpokenFor,
+    TicketSpokenFor,
+)
+from deskstream.contracts.way_back import IssueEnded
 from deskstream.conversation.domain.tickets import prefilled, suggests_ticket, with_suggestion
 from services.conversation.tests.given import (
-    AT_ONCE,
     CARLA,
     NOON,
     OUT_OF_OFFICE,
     TICKET,
+    TKT_7,
+    TKT_8,
     UNDO,
     in_stage,
     letter,
     names,
-    new_id,
     person,
+    report,
 )
 
-TKT_7, TKT_8 = TicketId(new_id()), TicketId(new_id())
 FIVE_MINUTES = timedelta(minutes=5)
-
-
-def report(story, ticket_id=TKT_7, number=7, stage=TicketStage.OPEN, **more):
-    told = LinkedTicket(id=ticket_id, number=number, title="It crashes", stage=stage)
-    return story.tell(TicketReported(conversation_id=story.id, at=story.now, ticket=told, **more))
 
 
 def with_tickets(stage, *stages):
@@ -44,12 +43,6 @@ def with_tickets(stage, *stages):
     for (ticket_id, number), ticket_stage in zip(((TKT_7, 7), (TKT_8, 8)), stages, strict=False):
         report(story, ticket_id, number, ticket_stage)
     return story
-
-
-def wanted(story, text="It is fixed.", *, by="anna", undo=AT_ONCE, channels=("email",), asks="confirmation"):
-    speaks = SpeaksFor(ticket_id=TKT_7, asks=asks)
-    event = ReplyWanted(conversation_id=story.id, at=story.now, text=text, by=by, speaks_for=speaks)
-    return story.tell(SendWanted(story.id, ReplyId(new_id()), event, Sending(undo, frozenset(channels))))
 
 
 def concerns(said):
@@ -129,7 +122,9 @@ def test_c6_closing_changes_no_ticket():
         pytest.param("open", "open", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: one of two"),
         pytest.param("open", "closed", {TKT_7: "only_one", TKT_8: "perhaps"}, id="W3: the only unclosed one"),
         pytest.param("closed", None, {TKT_7: "only_one"}, id="W4: the only one, though closed"),
-        pytest.param("closed", "canceled", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: none is unclosed"),
+        pytest.param("closed", "canceled", {TKT_7: "only_one", TKT_8: "perhaps"}, id="W4: the only closed one"),
+        pytest.param("closed", "closed", {TKT_7: "perhaps", TKT_8: "only_one"}, id="W4: the one closed last"),
+        pytest.param("canceled", "canceled", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: canceled is final"),
     ],
 )
 def test_w3_every_ticket_hears_what_the_customer_wrote_and_how_sure_it_is(first, second, expected):
@@ -152,13 +147,29 @@ def test_w3_an_answer_to_a_reply_is_about_the_tickets_that_it_spoke_for():
     assert concerns(story.customer())[TKT_8] == "perhaps"
 
 
+def test_w4_an_answer_to_what_was_spoken_for_is_about_no_other_closed_ticket():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN, TicketStage.OPEN)
+    story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7),))
+    report(story, TKT_7, 7, TicketStage.CLOSED)
+    report(story, TKT_8, 8, TicketStage.CLOSED)
+    assert concerns(story.customer()) == {TKT_7: "this_ticket", TKT_8: "perhaps"}
+
+
+def test_w4_which_one_was_closed_last_does_not_hang_on_the_order_of_their_links():
+    story = with_tickets(Stage.WAITING_ON_USER, TicketStage.OPEN, TicketStage.OPEN)
+    report(story, TKT_8, 8, TicketStage.CLOSED)
+    report(story, TKT_7, 7, TicketStage.CLOSED)
+    assert concerns(story.customer()) == {TKT_7: "only_one", TKT_8: "perhaps"}
+
+
 def test_c17_a_ticket_hears_of_a_reply_when_it_leaves_and_not_when_it_is_undone():
     story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
     speaks = (SpeaksFor(ticket_id=TKT_7, gives=("answer",)),)
     assert of_kind(story.reply(undo=UNDO, speaks_for=speaks), TicketSpokenFor) == []
     assert len(of_kind(story.wake(), TicketSpokenFor)) == 1
     queued = story.reply(undo=UNDO, speaks_for=speaks)[0]
-    assert names(story.ask(asked.UndoReply, reply_id=queued.reply.id)) == ["reply_withdrawn"]
+    (not_sent,) = of_kind(story.ask(asked.UndoReply, reply_id=queued.reply.id), TicketNotSpokenFor)
+    assert (not_sent.ticket_id, not_sent.reply_id, not_sent.why) == (TKT_7, queued.reply.id, "withdrawn")
 
 
 def test_c17_a_failed_reply_that_is_sent_again_is_no_news_for_its_ticket():
@@ -223,36 +234,6 @@ def test_w11_the_next_answer_takes_the_prepared_ones_away_a_signal_does_not():
     assert len(story.facts.prepared) == 1
     story.reply("Good news.")
     assert (story.facts.prepared, story.facts.stage) == ((), Stage.WAITING_ON_USER)
-
-
-def test_w11_an_approved_answer_leaves_in_the_name_of_its_author_after_its_undo_time():
-    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
-    (queued,) = wanted(story, undo=UNDO)
-    assert (queued.NAME, queued.reply.author, queued.reply.automatic, queued.reply.asks_solved) == (
-        "reply_queued", "anna", False, True,
-    )  # fmt: skip
-    assert names(story.wake()) == ["agent_replied", "outbound_message", "ticket_spoken_for"]
-    assert story.facts.stage is Stage.WAITING_ON_USER
-
-
-def test_w4_a_reminder_leaves_at_once_is_automatic_and_moves_nothing():
-    story = with_tickets(Stage.WAITING_ON_USER, TicketStage.PENDING)
-    said = wanted(story, by=None, undo=UNDO, asks=None)
-    assert names(said) == ["agent_replied", "outbound_message", "ticket_spoken_for"]
-    assert (said[0].reply.automatic, said[1].automatic, said[2].automatic) == (True, True, True)
-    assert (story.facts.stage, story.facts.public_replies) == (Stage.WAITING_ON_USER, 1)
-
-
-@pytest.mark.parametrize(
-    ("stage", "channels"),
-    [
-        pytest.param(Stage.ARCHIVED, ("email",), id="W11: what is archived is left alone"),
-        pytest.param(Stage.SUSPENDED, ("email",), id="P17: what is suspicious is sent nothing"),
-        pytest.param(Stage.NEEDS_RESPONSE, (), id="W11: a channel that sends nothing"),
-    ],
-)
-def test_what_a_ticket_wants_to_send_and_cannot(stage, channels):
-    assert wanted(in_stage(stage), channels=channels) == []
 
 
 @pytest.mark.parametrize(

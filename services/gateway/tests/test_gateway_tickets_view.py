@@ -89,6 +89,7 @@ async def test_w12_the_feed_keeps_no_word_of_any_issue(pool, hear):
         issue.say(of_issues.IssueSecurityMarked, now={"security": "yes"}, reason="zephyr"),
         issue.say(of_issues.IssuePublished, now={"public_link": link}),
         issue.say(of_issues.AnswerApproved, text="zephyr is gone", by="anna", tickets=(ticket.id,)),
+        issue.say(of_issues.AnswerLeftOut, ticket_id=ticket.id, ticket_number=1, why="archived"),
         issue.say(of_issues.IssueDeleted, now={"deleted": {"at": issue.at, "reason": "zephyr"}}),
         ticket.begun(),
         ticket.say(ticketing.IssueLinked, now={"issues": (ref,)}, issue=ref),

@@ -113,5 +113,9 @@ def solved(ticket):
     return ticket.say(ticketing.TicketSolved, now=now, category="workaround", actor="anna")
 
 
+def handed(ticket):
+    return ticket.later(minutes=5).say(ticketing.AnswerSent, issue_id=id_of("issue 31"), by="anna")
+
+
 def answered(ticket):
     return ticket.later(minutes=5).say(ticketing.AgentAnswered, by="anna", gives=("answer",))

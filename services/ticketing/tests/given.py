@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -28,11 +28,12 @@ from deskstream.contracts.ids import (
     TaskId,
     TicketId,
 )
-from deskstream.contracts.linked import ConversationRef, SpeaksFor
+from deskstream.contracts.linked import ConversationRef, NotSent, SpeaksFor
 from deskstream.contracts.links import LANE as LINKS
 from deskstream.contracts.links import TicketContinued
-from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
-from deskstream.ticketing.domain import Known, TimeCame, Wish, issue, part, ticket
+from deskstream.contracts.ticket_talk import CustomerAnswered, ReachChanged, TicketNotSpokenFor, TicketSpokenFor
+from deskstream.contracts.way_back import ReplyWanted
+from deskstream.ticketing.domain import Addressed, Known, TimeCame, Wish, issue, part, ticket
 from deskstream.ticketing.domain.issue.changing import shown
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 
@@ -91,6 +92,8 @@ class Desk:
     said: list[Any] = field(default_factory=list)
     queues: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     """What is under way, per key."""
+    wanted: list[ReplyWanted] = field(default_factory=list)
+    """What conversations were asked to send, and said nothing about yet."""
     choose: Callable[[Sequence[str]], str] = min
     """Whose turn it is, of all keys with something under way."""
 
@@ -132,6 +135,8 @@ class Desk:
         for event in said:
             if event.lane() == LINKS:
                 self.queues[event.key()].append(event)
+            elif isinstance(event, ReplyWanted):
+                self.wanted.append(event)
         return said
 
     def _arrive(self, event: Event) -> None:
@@ -145,9 +150,16 @@ class Desk:
     def ask(self, of: UUID, kind: type[Any], /, **more: Any) -> list[Any]:
         """A command to an object that exists, `by` somebody, with what is `known`; what was said."""
         by, known = more.pop("by", ANNA), more.pop("known", Known())
+        if kind is of_issues.ApproveAnswer:
+            known = Known(addressed=self._addressed(of))
         name = next(name for name in ("ticket_id", "issue_id", "part_id") if name in kind.model_fields)
         tell = {"ticket_id": self.tell_ticket, "issue_id": self.tell_issue, "part_id": self.tell_part}[name]
         return tell(of, Wish(of, kind(**more | {name: of}), by=by, task_id=TaskId(new_id()), known=known))
+
+    def _addressed(self, of: UUID) -> dict[TicketId, Addressed]:
+        waiting = [self.tickets.get(one) for one, joined in self.issue(of).tickets.items() if not joined.answered]
+        known = [state.facts for state in waiting if isinstance(state, ticket.Ticket)]
+        return {it.id: Addressed(it.number, tuple(one.silenced for one in it.conversations)) for it in known}
 
     def open(self, *, at: PartRef = PRODUCT, issue_of: UUID | None = None, **more: Any) -> Any:
         """A ticket of Ada's."""
@@ -200,12 +212,29 @@ class Desk:
         )  # fmt: skip
         return self.tell_ticket(of, told)
 
-    def wake(self, of: UUID) -> list[Any]:
-        """At the moment that it asked for."""
+    def silence(self, of: UUID, why: Any, where: ConversationRef | None = None) -> list[Any]:
+        """Nothing can be sent in a conversation of its any more; None: something can again."""
+        ref = (where or conversation()).model_copy(update={"silenced": why})
+        return self.tell_ticket(of, ReachChanged(ticket_id=TicketId(of), at=self.now, conversation=ref))
+
+    def deliver(self, *whys: NotSent | None) -> list[Any]:
+        """What conversations were asked to send leaves; or it does not, for the reason that stands in its place."""
+        wanted, self.wanted = self.wanted, []
+        said = []
+        for one, why in zip_longest(wanted, whys[: len(wanted)]):
+            to = ConversationRef(id=one.conversation_id, number=12, channel="email")
+            told = {"ticket_id": one.speaks_for.ticket_id, "at": self.now, "conversation": to, "by": one.by or ANNA}
+            told |= {"reply_id": one.reply_id, "automatic": one.by is None}
+            left = TicketSpokenFor(**told, speaks=one.speaks_for) if why is None else None
+            said += self.tell_ticket(one.speaks_for.ticket_id, left or TicketNotSpokenFor(**told, why=why))
+        return said
+
+    def wake(self, of: UUID, why: NotSent | None = None) -> list[Any]:
+        """At the moment that it asked for; what it wants to send leaves, unless a reason is given."""
         moment = self.due(of)
         assert moment is not None
         self.now = max(moment, self.now)
-        return self.tell_ticket(of, TimeCame())
+        return [*self.tell_ticket(of, TimeCame()), *self.deliver(why)]
 
     def due(self, of: UUID) -> datetime | None:
         return ticket.due(self.promise, self.tickets[of])

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from deskstream.contracts import Refused
+from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
 from deskstream.contracts.links import TicketContinued
-from deskstream.contracts.ticketing import TicketEvent, TicketSolved
+from deskstream.contracts.ticketing import AgentAnswered, FollowUpSent, TicketEvent, TicketSolved
 from deskstream.contracts.way_back import TicketReported
 from deskstream.ticketing.domain import TimeCame, ticket
 from deskstream.ticketing.domain.ticket.solving import CONDITIONS
@@ -98,6 +99,24 @@ class Life(RuleBasedStateMachine):
     def everything_arrives(self):
         self.desk.settle()
 
+    @rule(why=st.sampled_from([None, "archived", "no_adapter", "withdrawn"]))
+    def what_is_wanted_leaves_or_not(self, why):
+        """Only what left counts as a follow-up, and tells the customer."""
+        before, asked_for = self.desk.ticket(self.one).facts.follow_ups, len(self.desk.wanted)
+        said = self.desk.deliver(*[why] * asked_for)
+        told = [event for event in said if isinstance(event, (AgentAnswered, FollowUpSent))]
+        assert why is None or not told
+        assert why is None or self.desk.ticket(self.one).facts.follow_ups == before
+
+    @rule(which=st.integers(0, 1))
+    def an_answer_is_approved(self, which):
+        with suppress(Refused):
+            self.desk.ask(self.issues[which], of_issues.ApproveAnswer, text="It is fixed.")
+
+    @rule(why=st.sampled_from([None, "archived", "suspended"]))
+    def its_conversation_is_silenced_or_not(self, why):
+        self.desk.silence(self.one, why)
+
     @rule()
     def a_task_is_born(self):
         self.ask(asked.AddTicketTask, title="Docs")
@@ -150,6 +169,9 @@ class Life(RuleBasedStateMachine):
         assert (facts.resolution is not None) == (facts.stage in ("solved", "closed")) == ("resolution" in facts.tags)
         assert (facts.ended_at is not None) == (facts.stage in ("closed", "canceled"))
         assert len({issue.id for issue in facts.issues}) == len(facts.issues)
+        handed = self.desk.ticket(self.one).handed
+        assert {one.issue_id for one in handed} <= set(self.desk.ticket(self.one).told_of)
+        assert len(handed) <= len(self.desk.wanted), "nothing is handed over that nobody speaks of any more"
 
     def teardown(self):
         if hasattr(self, "desk"):
@@ -182,4 +204,6 @@ def check_history(desk, one):
     deleted = own[-1].after.deleted is not None
     assert told[-1].linked is not deleted
     assert deleted or told[-1].ticket.stage is own[-1].after.stage, "its conversation knows where it stands"
+    sent = [event for event in own if isinstance(event, FollowUpSent)]
+    assert len({event.reply_id for event in sent}) == len(sent), "a reminder counts once"
     assert all(continued.conversation == conversation() for continued in desk.told(TicketContinued))

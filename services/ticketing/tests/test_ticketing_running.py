@@ -1,6 +1,7 @@
 """The service as it runs, on a real broker and database: commands, timers, lists, the chain, and refusals."""
 
 import asyncio
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -53,6 +54,10 @@ class Around:
     async def part(self, name, kind, **more):
         return (await self.ask(of_issues.SavePart(name=name, kind=kind, **more)))["part"]
 
+    async def has_said(self, event):
+        said = "SELECT count(*) FROM journal WHERE subject LIKE $1"
+        return await self.pool.fetchval(said, f"events.ticketing.{event}.%")
+
     async def ticket(self, one, holds):
         async def found():
             facts = (await self.ask(asked.FindTicket(ticket_id=one["id"])))["ticket"]
@@ -95,7 +100,7 @@ async def test_w4_timers_fire_by_themselves_and_are_cancelled_by_the_customer(da
         around = Around(services["ticketing"])
         one = await around.open()
         await around.ask(asked.RecordAnswer(ticket_id=one["id"], asks="information"))
-        await around.ticket(one, lambda it: it["follow_ups"] == 1)
+        await eventually(partial(around.has_said, "follow_up_wanted"))
         assert await around.pool.fetchval("SELECT count(*) FROM timers") == 1
         await around.ask(asked.RecordCustomer(ticket_id=one["id"]))
         assert await around.pool.fetchval("SELECT count(*) FROM timers") == 0

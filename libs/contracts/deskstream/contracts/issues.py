@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from deskstream.contracts.chain_facts import IssueFacts, Maturity, PartKind, Relation, Severity, Task
+from deskstream.contracts.chain_facts import IssueFacts, Maturity, PartKind, Relation, Security, Severity, Task
 from deskstream.contracts.ids import AccountId, AgentId, IssueId, PartId, TicketId
-from deskstream.contracts.linked import ConversationRef, IssueRef, IssueStage
-from deskstream.contracts.message import Command, Event
+from deskstream.contracts.linked import ConversationRef, IssueRef, IssueStage, NotSent
+from deskstream.contracts.message import Command, Contract, Event
 from deskstream.contracts.ticket_commands import TEXT_LIMIT, Handle, Reason, Title
 
 LANE = "events.issues"
@@ -95,6 +95,14 @@ class PublicationHeld(IssueEvent):
     asked: tuple[AgentId, ...] = ()
 
 
+class LeftOut(Contract):
+    """Tickets that an approved answer does not reach, and why."""
+
+    why: NotSent
+    tickets: tuple[int, ...]
+    """Their numbers."""
+
+
 class AnswerApproved(IssueEvent):
     """One text for all customers of the issue, each on the channel of their own."""
 
@@ -103,6 +111,16 @@ class AnswerApproved(IssueEvent):
     tickets: tuple[TicketId, ...]
     left: int = 0
     """Tickets that one approval does not reach any more; the next one does."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Not among `tickets`: as far as is known nothing can be sent to their customers; the next approval tries again."""
+
+
+class AnswerLeftOut(IssueEvent):
+    """The approved answer did not reach a ticket after all; the next approval tries again."""
+
+    ticket_id: TicketId
+    ticket_number: int
+    why: NotSent
 
 
 class IssueDeleted(IssueEvent):
@@ -126,7 +144,7 @@ class FileIssue(Command, service="ticketing"):
     """None: the default part."""
     owner: Handle | None = None
     severity: Severity = Severity.MEDIUM
-    security: Literal["no", "unsure", "yes"] = "no"
+    security: Security = "no"
     tickets: tuple[TicketId, ...] = Field((), max_length=100)
     """Tickets to link it to."""
     wait: bool = False
@@ -157,6 +175,8 @@ class MoveIssue(IssueCommand):
     """Needed for `wont_fix`, and to take up again what had ended."""
     duplicate_of: IssueId | None = None
     """Needed for `duplicate`."""
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class AddIssueTask(IssueCommand):
@@ -168,6 +188,9 @@ class ChangeIssueTask(IssueCommand):
     number: int = Field(ge=1)
     how: Literal["done", "dropped", "delegated", "reopened"]
     owner: Handle | None = None
+    reason: str = Field("", max_length=500)
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class RelateIssue(IssueCommand):
@@ -175,22 +198,19 @@ class RelateIssue(IssueCommand):
     to: IssueId
 
 
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
 class UnrelateIssue(IssueCommand):
     kind: Literal["blocks", "relates"]
     to: IssueId
     reason: Reason
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class MarkSecurity(IssueCommand):
-    security: Literal["no", "unsure", "yes"]
+    security: Security
     reason: Reason
 
 
-    reason: str = Field("", max_length=500)
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
 class PublishIssue(IssueCommand):
     """Gives it a link for everybody. `reveals` answers: could this reveal a vulnerability?"""
 
@@ -202,14 +222,14 @@ class ApproveAnswer(IssueCommand):
     """Answers all customers of the issue's tickets, each on the channel of their own. `{ticket}` becomes its name."""
 
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
     tickets: tuple[TicketId, ...] = Field((), max_length=1000)
     """Empty: all that are linked, up to 1,000 that were not answered yet."""
 
 
 class DeleteIssue(IssueCommand):
     reason: Reason
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class RestoreIssue(IssueCommand):
@@ -228,13 +248,11 @@ class ListIssues(Command, service="ticketing"):
     open: bool | None = None
     """Neither completed, nor won't fix, nor a duplicate."""
     part_id: PartId | None = None
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
     """Everything below it, too."""
     owner: str | None = Field(None, max_length=64)
     """The empty text: only what nobody owns."""
     severity: Severity | None = None
-    security: Literal["no", "unsure", "yes"] | None = None
+    security: Security | None = None
     linked: bool | None = None
     """Whether a ticket hangs on it."""
     account_id: AccountId | None = None
@@ -272,6 +290,8 @@ class DeletePart(Command, service="ticketing"):
 
     part_id: PartId
     reason: Reason
+    version: int | None = Field(None, ge=1)
+    """The version that was seen; another one is refused."""
 
 
 class RestorePart(Command, service="ticketing"):
@@ -290,5 +310,3 @@ class ListParts(Command, service="ticketing"):
     sort: Literal["tree", "weight"] = "tree"
     skip: int = Field(0, ge=0, le=100_000)
     limit: int = Field(100, ge=1, le=200)
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""

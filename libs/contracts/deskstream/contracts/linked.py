@@ -38,6 +38,15 @@ class IssueStage(StrEnum):
     DUPLICATE = "duplicate"
 
 
+Silenced = Literal["archived", "suspended", "no_adapter"]
+"""Why a conversation sends nothing: it is over, nobody found it valid yet, or nothing sends on its channel."""
+NotSent = (
+    Silenced
+    | Literal["confidential", "queue_full", "too_large", "withdrawn", "unknown_conversation", "no_conversation"]
+)
+"""Why something that a ticket wanted to send did not leave."""
+
+
 class ConversationRef(Contract):
     """A conversation as tickets name it."""
 
@@ -45,6 +54,8 @@ class ConversationRef(Contract):
     number: int
     """Shown as CONV-<number>."""
     channel: str = ""
+    silenced: Silenced | None = None
+    """Among a ticket's conversations: why nothing can be sent there, as far as it heard."""
 
 
 class LinkedTicket(Contract):

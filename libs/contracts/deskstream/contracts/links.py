@@ -3,7 +3,7 @@
 from deskstream.contracts.chain_facts import PartRef, Severity, TicketType
 from deskstream.contracts.facts import AccountFacts, ContactFacts, WorkspaceFacts
 from deskstream.contracts.ids import AgentId, IssueId, MessageId, PartId, TicketId
-from deskstream.contracts.linked import ConversationRef, IssueRef
+from deskstream.contracts.linked import ConversationRef, IssueRef, NotSent
 from deskstream.contracts.message import Event
 
 LANE = "events.links"
@@ -34,6 +34,15 @@ class AnswerOrdered(Event, lane=LANE, key="ticket_id"):
     issue_number: int
     text: str
     by: AgentId
+
+
+class AnswerMissed(Event, lane=LANE, key="issue_id"):
+    """The approved answer about an issue reached nobody of this ticket's."""
+
+    issue_id: IssueId
+    ticket_id: TicketId
+    ticket_number: int
+    why: NotSent
 
 
 class TicketJoined(Event, lane=LANE, key="issue_id"):

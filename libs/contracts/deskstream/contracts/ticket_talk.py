@@ -3,7 +3,7 @@
 from typing import Literal
 
 from deskstream.contracts.ids import AgentId, MessageId, ReplyId, TicketId
-from deskstream.contracts.linked import ConversationRef, SpeaksFor
+from deskstream.contracts.linked import ConversationRef, NotSent, SpeaksFor
 from deskstream.contracts.message import Event
 
 LANE = "events.ticket_talk"
@@ -30,6 +30,25 @@ class TicketSpokenFor(Event, lane=LANE, key="ticket_id"):
     by: AgentId
     automatic: bool = False
     speaks: SpeaksFor
+
+
+class TicketNotSpokenFor(Event, lane=LANE, key="ticket_id"):
+    """A reply that speaks for the ticket does not leave, and why."""
+
+    ticket_id: TicketId
+    conversation: ConversationRef
+    reply_id: ReplyId
+    by: AgentId | None = None
+    automatic: bool = False
+    why: NotSent
+
+
+class ReachChanged(Event, lane=LANE, key="ticket_id"):
+    """Nothing can be sent any more in a conversation of this ticket's, or something can again."""
+
+    ticket_id: TicketId
+    conversation: ConversationRef
+    """Its `silenced` says why; None: it can."""
 
 
 class TicketAwaited(Event, lane=LANE, key="name"):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from deskstream.contracts.chain_facts import PartFacts, Task, TicketFacts, TicketWait
 from deskstream.contracts.facts import Resolution
 from deskstream.contracts.ids import AgentId, ContactId, ConversationId, IssueId, MessageId, PartId, ReplyId, TicketId
-from deskstream.contracts.linked import Asks, ConversationRef, Given, IssueRef, TicketStage
+from deskstream.contracts.linked import Asks, ConversationRef, Given, IssueRef, NotSent, TicketStage
 from deskstream.contracts.message import Event
 
 LANE = "events.ticketing"
@@ -75,8 +75,23 @@ class ConversationUnlinked(TicketEvent):
     reason: str
 
 
+class ConversationReachChanged(TicketEvent):
+    """Nothing can be sent any more in one of its conversations, or something can again: `conversation.silenced`."""
+
+    conversation: ConversationRef
+
+
 class IssueLinked(TicketEvent):
     issue: IssueRef
+    not_awaited: Literal["ticket_is_solved", "too_many_waits"] | None = None
+    """Why the ticket does not wait for it, where whoever filed it wanted that."""
+
+
+class IssueNotLinked(TicketEvent):
+    """An issue was filed for the ticket, which cannot take it."""
+
+    issue: IssueRef
+    why: Literal["ticket_is_closed", "ticket_is_canceled", "too_many_issues"]
 
 
 class IssueUnlinked(TicketEvent):
@@ -103,10 +118,25 @@ class AgentAnswered(TicketEvent):
 
 
 class AnswerSent(TicketEvent):
-    """The answer that was approved for all customers of an issue was handed to this ticket's conversations."""
+    """The answer that was approved for all customers of an issue was handed to this ticket's conversations.
+
+    Whether it left these is said by `agent_answered` or `answer_not_sent`.
+    """
 
     issue_id: IssueId
     by: AgentId
+    replies: tuple[ReplyId, ...] = ()
+    """What it is called in each of them."""
+
+
+class AnswerNotSent(TicketEvent):
+    """An approved answer did not leave one of its conversations, or it has none."""
+
+    issue_id: IssueId
+    why: NotSent
+    conversation_id: ConversationId | None = None
+    reply_id: ReplyId | None = None
+    by: AgentId | None = None
 
 
 class CustomerWrote(TicketEvent):
@@ -127,11 +157,30 @@ class TicketWaitEnded(TicketEvent):
     reason: str = ""
 
 
+class FollowUpWanted(TicketEvent):
+    """A reminder was handed to a conversation; it counts once it left."""
+
+    reply_id: ReplyId
+    conversation_id: ConversationId
+
+
 class FollowUpSent(TicketEvent):
     """The customer was reminded; `after.follow_ups` counts."""
 
     counted: timedelta | None = None
     """Where it went out late: the open time of silence that counts as passed now."""
+    reply_id: ReplyId | None = None
+
+
+class FollowUpMissed(TicketEvent):
+    """The customer could not be reminded, and the owner is told; it is tried again."""
+
+    why: NotSent | Literal["no_word"]
+    """`no_word`: its conversation said nothing about it yet."""
+    counted: timedelta | None = None
+    """The open time of silence that counts as passed now; None while nothing was said about it."""
+    again_in: timedelta
+    """Open time until the next try, or until the next look."""
 
 
 class CustomerEngineerTold(TicketEvent):
@@ -150,6 +199,7 @@ class SolvingStopped(TicketEvent):
 class TicketTaskChanged(TicketEvent):
     task: Task
     how: Literal["added", "done", "dropped", "delegated", "reopened"]
+    reason: str = ""
 
 
 class TicketSolved(TicketEvent):
@@ -172,4 +222,3 @@ class TicketDeleted(TicketEvent):
 
 class TicketRestored(TicketEvent):
     pass
-    reason: str = ""

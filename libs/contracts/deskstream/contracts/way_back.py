@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from deskstream.contracts.ids import AgentId, ConversationId
+from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
 from deskstream.contracts.linked import LinkedTicket, SpeaksFor
 from deskstream.contracts.message import Event
 
@@ -42,6 +42,8 @@ class ReplyWanted(Event, lane=LANE, key="conversation_id"):
     by: AgentId | None = None
     """Who approved it; None: it is automatic."""
     speaks_for: SpeaksFor
+    reply_id: ReplyId | None = None
+    """By which the ticket hears what became of it; None: it does not ask."""
 
 
 class NoteWanted(Event, lane=LANE, key="conversation_id"):

@@ -13,7 +13,7 @@ from deskstream.runtime.channels import ALWAYS
 def build(settings: Settings) -> Service:
     """The running service's parts."""
     sending = Sending(undo=settings.undo, channels=settings.channels)
-    of = handlers.conversations(settings.suggest_ticket_after)
+    of = handlers.conversations(settings.suggest_ticket_after, settings.channels)
     return Service(
         hears=handlers.hears(of, frozenset(settings.extra_channels), sending), answers=handlers.answers(of, sending)
     )

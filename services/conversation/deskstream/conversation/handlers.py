@@ -55,18 +55,19 @@ from deskstream.conversation.domain.messages import (
     WriteReply,
 )
 from deskstream.conversation.domain.tickets import suggests_ticket, with_suggestion
+from deskstream.conversation.domain.wanted import reach
 from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Project, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
 from deskstream.messaging.declare import Resolve as LookUp
 
 
-def conversations(suggest_after: timedelta) -> Aggregate:
-    """Conversations, which suggest a ticket so long after they were first valid (C7)."""
+def conversations(suggest_after: timedelta, channels: frozenset[str]) -> Aggregate:
+    """Conversations, which suggest a ticket so long after they were first valid (C7); `channels` have an adapter."""
     return Aggregate(
         name="conversation",
         load=store.load,
         save=store.save,
-        decide=partial(_decide, suggest_after),
+        decide=partial(_decide, suggest_after, channels),
         evolve=evolve,
         due=due,
         # What opens a conversation comes once and in order; a copy in another replica runs into the messages' key.
@@ -74,9 +75,11 @@ def conversations(suggest_after: timedelta) -> Aggregate:
     )
 
 
-def _decide(suggest_after: timedelta, state: State, message: Message | Due, now: datetime) -> Sequence[Event]:
+def _decide(
+    suggest_after: timedelta, channels: frozenset[str], state: State, message: Message | Due, now: datetime
+) -> Sequence[Event]:
     said = decide(state, TimeCame() if isinstance(message, Due) else message, now)
-    return with_suggestion(said, suggest_after)
+    return with_suggestion([*said, *reach(state, said, channels, now)], suggest_after)
 
 
 def _of(message: Any) -> ConversationId:
@@ -193,7 +196,7 @@ async def _send_again(tx: Tx, heard: Sequence[Heard[RetryReply]], now: datetime)
 
 async def _wanted(sending: Sending, tx: Tx, heard: Sequence[Heard[ReplyWanted]], now: datetime) -> list[SendWanted]:
     known = await _confidential(tx, [_of(one.data) for one in heard], [one.data.text for one in heard])
-    return [SendWanted(_of(one.data), _new_reply(one), one.data, sending, known) for one in heard]
+    return [SendWanted(_of(one.data), one.data.reply_id or _new_reply(one), one.data, sending, known) for one in heard]
 
 
 async def _retitle(tx: Tx, heard: Sequence[Heard[SetTitle]], now: datetime) -> list[Retitle]:

@@ -9,6 +9,7 @@ from deskstream.contracts import Event
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as of_tickets
 from deskstream.contracts.links import (
+    AnswerMissed,
     AnswerOrdered,
     DefaultPassed,
     IssueFiledFor,
@@ -20,7 +21,14 @@ from deskstream.contracts.links import (
     TicketLeft,
     WaiterPassedOn,
 )
-from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
+from deskstream.contracts.ticket_talk import (
+    CustomerAnswered,
+    IssueAwaited,
+    ReachChanged,
+    TicketAwaited,
+    TicketNotSpokenFor,
+    TicketSpokenFor,
+)
 from deskstream.contracts.ticketing import TicketChanged
 from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Query, Tx
 from deskstream.messaging.declare import Answers, Hears
@@ -70,6 +78,8 @@ def hears(of: Aggregate) -> list[Hears]:
     return [
         On(CustomerAnswered, of, key=_answered, becomes=look_ups.answered),
         On(TicketSpokenFor, of, key=_ticket),
+        On(TicketNotSpokenFor, of, key=_ticket),
+        On(ReachChanged, of, key=_ticket),
         On(TicketAwaited, of, key=_ticket, resolve=look_ups.awaited_tickets),
         On(IssueAwaited, ISSUES, key=_issue, resolve=look_ups.awaited_issues),
         On(IssueFiledFor, of, key=_ticket),
@@ -81,6 +91,7 @@ def hears(of: Aggregate) -> list[Hears]:
         Absorb(TicketLeft, ISSUES, key=_issue),
         On(TicketLeft, ISSUES, key=_issue),
         On(WaiterPassedOn, ISSUES, key=_issue),
+        On(AnswerMissed, ISSUES, key=_issue),
         Absorb(PartTicketJoined, PARTS, key=_part),
         On(PartTicketJoined, PARTS, key=_part),
         Absorb(PartTicketLeft, PARTS, key=_part),
@@ -116,7 +127,7 @@ def _of_tickets(of: Aggregate) -> list[Answers]:
 def _of_issues() -> list[Answers]:
     plain = (
         of_issues.AddIssueTask, of_issues.ChangeIssueTask, of_issues.UnrelateIssue, of_issues.MarkSecurity,
-        of_issues.ApproveAnswer, of_issues.DeleteIssue, of_issues.RestoreIssue,
+        of_issues.DeleteIssue, of_issues.RestoreIssue,
     )  # fmt: skip
     looking_up: dict[type[Any], LookUp] = {
         of_issues.FileIssue: look_ups.filing,
@@ -127,6 +138,7 @@ def _of_issues() -> list[Answers]:
         of_issues.RelateIssue: look_ups.relating,
     }
     return [
+        Answer(of_issues.ApproveAnswer, ISSUES, key=_wished, resolve=look_ups.approving, result=_show_approved),
         *(Answer(kind, ISSUES, key=_wished, becomes=look_ups.of_issue, result=_show("issue")) for kind in plain),
         *(Answer(kind, ISSUES, key=_wished, resolve=look, result=_show("issue")) for kind, look in looking_up.items()),
     ]
@@ -169,6 +181,18 @@ def _before(said: Sequence[Event]) -> dict[str, Any]:
         if isinstance(event, of_issues.IssueMoved):
             return {"before": {"stage": event.stage_before}}
     return {}
+
+
+def _show_approved(state: Any, said: Sequence[Event]) -> dict[str, Any]:
+    """W11: how many customers' tickets are answered, whom the answer leaves out, and how many the next one reaches."""
+    (approved,) = (event for event in said if isinstance(event, of_issues.AnswerApproved))
+    left_out = [{"why": one.why, "tickets": [f"TKT-{number}" for number in one.tickets]} for one in approved.left_out]
+    return {
+        **_show("issue")(state, said),
+        "answered": len(approved.tickets),
+        "left_out": left_out,
+        "left": approved.left,
+    }
 
 
 def _wished(wish: Wish[Any]) -> object:

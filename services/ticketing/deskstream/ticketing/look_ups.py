@@ -9,6 +9,7 @@ from deskstream.contracts import ids
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId, TicketId
 from deskstream.contracts.issues import (
     AcceptIssue,
+    ApproveAnswer,
     ChangeIssue,
     DeletePart,
     FileIssue,
@@ -27,7 +28,7 @@ from deskstream.ticketing.domain.issue.chains import end_of_chain, reachable
 from deskstream.ticketing.domain.issue.deciding import Awaited as IssueWanted
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.domain.ticket.deciding import Awaited as TicketWanted
-from deskstream.ticketing.store import looking
+from deskstream.ticketing.store import looking, reach
 
 NOBODY = UUID(int=0)
 """The id of what no number names: it is loaded as something that does not exist, and nothing happens to it."""
@@ -103,6 +104,12 @@ async def linking(tx: Tx, heard: Sequence[Heard[LinkIssue]], now: datetime) -> l
 async def with_people(tx: Tx, heard: Sequence[Heard[AcceptIssue | PublishIssue]], now: datetime) -> list[Wish[Any]]:
     people = await looking.people_for(tx, [one.data.issue_id for one in heard])
     return [wish_of(one, one.data.issue_id, Known(people=people.get(one.data.issue_id, ()))) for one in heard]
+
+
+async def approving(tx: Tx, heard: Sequence[Heard[ApproveAnswer]], now: datetime) -> list[Wish[Any]]:
+    """With the tickets that wait for the answer, and whether anything can be sent to their customers."""
+    waiting = await reach.addressed(tx, [one.data.issue_id for one in heard])
+    return [wish_of(one, one.data.issue_id, Known(addressed=waiting.get(one.data.issue_id, {}))) for one in heard]
 
 
 async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime) -> list[Wish[Any]]:

@@ -20,7 +20,16 @@ from deskstream.contracts.conversation import (
 from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.ingest import DeliveryNoted
 from deskstream.contracts.way_back import IssueEnded, TicketReported
-from deskstream.conversation.domain import closing, describing, holding, opening, replying, snoozing, tickets
+from deskstream.conversation.domain import (
+    closing,
+    describing,
+    holding,
+    opening,
+    replying,
+    snoozing,
+    tickets,
+    wanted,
+)
 from deskstream.conversation.domain.answering import with_answer
 from deskstream.conversation.domain.delivering import note_delivery
 from deskstream.conversation.domain.hearing import hear
@@ -74,7 +83,9 @@ def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:
             return with_answer(opening.open_by_message(state, message, now), message)
         case Start():
             return opening.start(state, message, now)
-        case DeliveryNoted() | TimeCame() | TicketReported() | IssueEnded() | SendWanted() | TakeNote():
+        case SendWanted():
+            return wanted.send_nowhere(state, message, now)
+        case DeliveryNoted() | TimeCame() | TicketReported() | IssueEnded() | TakeNote():
             return []
         case _:
             raise Refused("conversation_not_found", "There is no such conversation. Look for it by its number.")
@@ -87,9 +98,9 @@ def _hear_of_work(state: Conversation, message: Work, now: datetime) -> list[Eve
         case IssueEnded():
             return tickets.hear_of_issue(state, message, now)
         case SendWanted():
-            return tickets.send_wanted(state, message, now)
+            return wanted.send_wanted(state, message, now)
         case TakeNote():
-            return tickets.take_note(state, message, now)
+            return wanted.take_note(state, message, now)
         case _:
             assert_never(message)
 

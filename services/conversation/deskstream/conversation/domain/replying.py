@@ -53,15 +53,10 @@ def write(state: Conversation, message: WriteReply, now: datetime) -> list[Event
 
 def leave(state: Conversation, reply: Reply, *, drops: tuple[str, ...], now: datetime) -> list[Event]:
     """Out it goes, after its undo time. Raises `Refused` when no message would hold it."""
-    size = len(reply.model_dump_json().encode())
-    if size > REPLY_LIMIT:
-        sentence = f"The reply takes {size} bytes; {REPLY_LIMIT} fit. Shorten it, or attach fewer files."
-        raise Refused("reply_is_too_large", sentence, size=size, limit=REPLY_LIMIT)
+    if no := hindrance(state, reply, now):
+        raise no
     if reply.release_at <= now:
         return release(state, QueuedReply(reply, state.facts.version + 1, drops), now)
-    if len(state.queued) >= QUEUE_LIMIT:
-        sentence = f"{QUEUE_LIMIT} replies wait here to be released already. Try again in a moment."
-        raise Refused("too_many_replies_queued", sentence, limit=QUEUE_LIMIT)
     facts = state.facts
     return [
         ReplyQueued(
@@ -73,6 +68,18 @@ def leave(state: Conversation, reply: Reply, *, drops: tuple[str, ...], now: dat
             drops=drops,
         )
     ]
+
+
+def hindrance(state: Conversation, reply: Reply, now: datetime) -> Refused | None:
+    """Why a reply cannot leave: no message would hold it, or too many wait."""
+    size = len(reply.model_dump_json().encode())
+    if size > REPLY_LIMIT:
+        sentence = f"The reply takes {size} bytes; {REPLY_LIMIT} fit. Shorten it, or attach fewer files."
+        return Refused("reply_is_too_large", sentence, size=size, limit=REPLY_LIMIT)
+    if reply.release_at > now and len(state.queued) >= QUEUE_LIMIT:
+        sentence = f"{QUEUE_LIMIT} replies wait here to be released already. Try again in a moment."
+        return Refused("too_many_replies_queued", sentence, limit=QUEUE_LIMIT)
+    return None
 
 
 def undo(state: Conversation, reply_id: ReplyId, now: datetime) -> list[Event]:

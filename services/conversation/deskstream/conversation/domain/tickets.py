@@ -9,22 +9,20 @@ from deskstream.contracts.conversation import (
     AgentReplied,
     ConversationEvent,
     CustomerReplied,
-    NoteAdded,
     PutOnHold,
+    ReplyWithdrawn,
     WaitEnded,
 )
 from deskstream.contracts.conversation_tickets import LinkedTicketsChanged, TicketSuggestionDismissed
-from deskstream.contracts.facts import ConversationFacts, Note, ReceivedMessage, Reply, Wait
-from deskstream.contracts.linked import UNCLOSED, ConversationRef, LinkedTicket, PreparedAnswer
+from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply, Wait
+from deskstream.contracts.linked import UNCLOSED, LinkedTicket, PreparedAnswer, TicketStage
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed, moved
-from deskstream.conversation.domain.discretion import OURSELVES, note_of_silence, tells
-from deskstream.conversation.domain.messages import SendWanted, TakeNote
-from deskstream.conversation.domain.replying import leave
 from deskstream.conversation.domain.stages import Happening
 from deskstream.conversation.domain.state import Conversation, State, Unopened
+from deskstream.conversation.domain.wanted import ref_of, withdrawn
 from deskstream.conversation.domain.wording import excerpt
 
 PREPARED_LIMIT: Final = 20
@@ -45,6 +43,8 @@ def talk(state: State, said: Sequence[Event], now: datetime) -> list[Event]:
                 told += _answered(state, event, now)
             case AgentReplied() if event.reply.speaks_for and event.delivery_id is None:
                 told += _spoken(state.facts, event.reply, now)
+            case ReplyWithdrawn():
+                told += withdrawn(state, event, now)
             case PutOnHold():
                 told += _awaited(state.facts, event.after.waits, now)
     return told
@@ -74,36 +74,6 @@ def hear_of_ticket(state: Conversation, report: TicketReported, now: datetime) -
 def hear_of_issue(state: Conversation, report: IssueEnded, now: datetime) -> list[Event]:
     ended = _ended(state, report.name, report.ended, report.prepared, now, {})
     return [ended] if ended is not None else []
-
-
-def send_wanted(state: Conversation, message: SendWanted, now: datetime) -> list[Event]:
-    """What a ticket asks to send: an answer that somebody approved can be undone, a reminder leaves at once.
-
-    What tells of a confidential issue is not sent, which a note says: nobody asked who could be refused.
-    """
-    facts, wanted = state.facts, message.wanted
-    if facts.stage not in stages.NEXT[Happening.AGENT_REPLIES] or facts.channel not in message.sending.channels:
-        return []
-    reply = Reply(
-        id=message.reply_id,
-        author=wanted.by or facts.owner or OURSELVES,
-        text=wanted.text,
-        automatic=wanted.by is None,
-        asks_solved=wanted.speaks_for.asks == "confirmation",
-        written_at=now,
-        release_at=now if wanted.by is None else now + message.sending.undo,
-        speaks_for=(wanted.speaks_for,),
-    )
-    if told := tells(facts, reply, message.confidential):
-        return [note_of_silence(facts, reply, told, now)]
-    return leave(state, reply, drops=(), now=now)
-
-
-def take_note(state: Conversation, message: TakeNote, now: datetime) -> list[Event]:
-    """W4: whoever is told something finds it here, whatever became of the conversation meanwhile."""
-    wanted, facts = message.wanted, state.facts
-    note = Note(id=message.note_id, author=OURSELVES, text=wanted.text, mentions=wanted.mentions)
-    return [NoteAdded(conversation_id=facts.id, at=now, stage_before=facts.stage, after=changed(facts), note=note)]
 
 
 def dismiss_suggestion(facts: ConversationFacts, now: datetime) -> list[Event]:
@@ -148,32 +118,41 @@ def prefilled(facts: ConversationFacts, chosen: Sequence[ReceivedMessage]) -> di
         "title": excerpt(chosen[0].text, 80) if chosen and not facts.title else facts.title[:300],
         "text": text,
         "requester": facts.contact.model_dump(mode="json") if facts.contact else None,
-        "conversation": _ref(facts).model_dump(mode="json"),
+        "conversation": ref_of(facts).model_dump(mode="json"),
         "messages": [str(message.id) for message in chosen],
     }
 
 
 def _answered(state: Conversation, event: CustomerReplied, now: datetime) -> Iterator[Event]:
-    unclosed = [ticket for ticket in state.facts.tickets if ticket.stage in UNCLOSED]
+    left = _may_be_meant(state)
     for ticket in state.facts.tickets:
         yield CustomerAnswered(
             ticket_id=ticket.id,
             at=now,
-            conversation=_ref(state.facts),
+            conversation=ref_of(state.facts),
             message_id=event.message.id,
-            concerns=_concern(state, ticket, unclosed),
+            concerns=_concern(state, ticket, left),
             solved=event.message.solved,
         )
 
 
-def _concern(state: Conversation, ticket: LinkedTicket, unclosed: Sequence[LinkedTicket]) -> Concern:
-    """W3: an answer is about what the last reply spoke for, or about the only ticket that there is."""
+def _may_be_meant(state: Conversation) -> list[LinkedTicket]:
+    """The unclosed ones; where there are none, the one closed last, so that an answer always finds a ticket (W4).
+
+    Tickets stand in the order in which they were last heard of, and of what is closed nothing more is heard.
+    """
+    tickets = state.facts.tickets
+    unclosed = [ticket for ticket in tickets if ticket.stage in UNCLOSED]
+    if unclosed or any(ticket.id in state.spoken_for for ticket in tickets):
+        return unclosed
+    return [ticket for ticket in tickets if ticket.stage is TicketStage.CLOSED][-1:]
+
+
+def _concern(state: Conversation, ticket: LinkedTicket, left: Sequence[LinkedTicket]) -> Concern:
+    """W3: an answer is about what the last reply spoke for, or about the only ticket that may be meant."""
     if ticket.id in state.spoken_for:
         return "this_ticket"
-    if [ticket] == list(unclosed):
-        return "only_one"
-    only_closed = not unclosed and len(state.facts.tickets) == 1
-    return "only_one" if only_closed else "perhaps"
+    return "only_one" if [ticket] == list(left) else "perhaps"
 
 
 def _spoken(facts: ConversationFacts, reply: Reply, now: datetime) -> Iterator[Event]:
@@ -181,7 +160,7 @@ def _spoken(facts: ConversationFacts, reply: Reply, now: datetime) -> Iterator[E
         yield TicketSpokenFor(
             ticket_id=speaks.ticket_id,
             at=now,
-            conversation=_ref(facts),
+            conversation=ref_of(facts),
             reply_id=reply.id,
             by=reply.author,
             automatic=reply.automatic,
@@ -195,9 +174,9 @@ def _awaited(facts: ConversationFacts, waits: Sequence[Wait], now: datetime) -> 
         if not (number.isascii() and number.isdigit() and len(number) < 16):
             continue
         if (wait.kind, prefix) == ("ticket", "TKT"):
-            yield TicketAwaited(name=wait.name, at=now, conversation=_ref(facts))
+            yield TicketAwaited(name=wait.name, at=now, conversation=ref_of(facts))
         elif (wait.kind, prefix) == ("issue", "ISS"):
-            yield IssueAwaited(name=wait.name, at=now, conversation=_ref(facts))
+            yield IssueAwaited(name=wait.name, at=now, conversation=ref_of(facts))
 
 
 def _ended(
@@ -241,7 +220,3 @@ _SHOWN: Final = {
 def _preparing(facts: ConversationFacts, answer: PreparedAnswer) -> dict[str, Any]:
     kept = [other for other in facts.prepared if other.work != answer.work]
     return {"prepared": (*kept, answer)[-PREPARED_LIMIT:]}
-
-
-def _ref(facts: ConversationFacts) -> ConversationRef:
-    return ConversationRef(id=facts.id, number=facts.number, channel=facts.channel)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.issues import IssueEvent
-from deskstream.contracts.ticketing import AgentAnswered, AnswerSent, PartEvent, TicketChanged, TicketEvent
+from deskstream.contracts.ticketing import AgentAnswered, PartEvent, TicketChanged, TicketEvent
 from deskstream.contracts.vistas import TRACKERS, TRIAGES, tracker_of, triage_of
 from deskstream.gateway.domain import SEVERITIES, closed_at
 from deskstream.messaging import Heard
@@ -22,7 +22,10 @@ _ADDRESS: Final = dict.fromkeys(("at", "ticket_id", "part_id", "stage_before", "
 }
 
 # W12: no word of an issue enters the feed. Confidential it may become later, and what was kept would stay.
-_SAID_OF_ISSUES: Final = {"fields", "by", "how", "linked", "ticket_id", "tickets", "name", "asked"}
+_SAID_OF_ISSUES: Final = {
+    "fields", "by", "how", "linked", "ticket_id", "ticket_number", "tickets", "left", "left_out", "why", "name",
+    "asked",
+}  # fmt: skip
 
 
 def work_body(event: TicketEvent | PartEvent | IssueEvent) -> str:
@@ -51,7 +54,8 @@ def ticket_rows(heard: Iterable[Heard[TicketEvent]]) -> list[Row]:
         ticket_id = one.data.ticket_id
         last[ticket_id] = _later(last.get(ticket_id), one)
         updated[ticket_id] = max(updated.get(ticket_id, one.at), one.at)
-        if isinstance(one.data, (AgentAnswered, AnswerSent)):
+        # An approved answer that was handed to a conversation may never leave it (R11).
+        if isinstance(one.data, AgentAnswered):
             told[ticket_id] = max(told.get(ticket_id, one.at), one.at)
     return [_ticket(last[ticket_id], updated[ticket_id], told.get(ticket_id)) for ticket_id in sorted(last)]
 

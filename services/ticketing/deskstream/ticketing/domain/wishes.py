@@ -1,14 +1,22 @@
 """What reaches an object: a wish with its author, and what had to be looked up for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from deskstream.contracts.chain_facts import PartFacts, PartRef
-from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId
-from deskstream.contracts.linked import IssueRef
+from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId, TicketId
+from deskstream.contracts.linked import IssueRef, Silenced
 
 C = TypeVar("C", covariant=True)
+
+
+class Addressed(NamedTuple):
+    """A ticket that waits for an answer about an issue, and why each of its conversations sends nothing."""
+
+    number: int
+    silenced: tuple[Silenced | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Known:
     default: PartId | None = None
     below: tuple[str, ...] = ()
     """What hangs on a part: `3 parts`, `12 tickets`."""
+    addressed: Mapping[TicketId, Addressed] = field(default_factory=dict)
+    """The tickets whose customers an answer is for."""
 
 
 @dataclass(frozen=True, slots=True)

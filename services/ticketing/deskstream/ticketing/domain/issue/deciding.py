@@ -26,7 +26,7 @@ from deskstream.contracts.issues import (
     UnrelateIssue,
 )
 from deskstream.contracts.linked import ConversationRef
-from deskstream.contracts.links import IssueReported, TicketJoined, TicketLeft, WaiterPassedOn
+from deskstream.contracts.links import AnswerMissed, IssueReported, TicketJoined, TicketLeft, WaiterPassedOn
 from deskstream.contracts.way_back import Ending, IssueEnded
 from deskstream.ticketing.domain.issue import publishing, stages, working
 from deskstream.ticketing.domain.issue.changing import said, shown
@@ -61,7 +61,7 @@ Command: TypeAlias = (
     | DeleteIssue
     | RestoreIssue
 )
-Message: TypeAlias = Wish[Command] | TicketJoined | TicketLeft | Awaited | WaiterPassedOn
+Message: TypeAlias = Wish[Command] | TicketJoined | TicketLeft | Awaited | WaiterPassedOn | AnswerMissed
 
 _PREPARED = {
     "completed": "Good news: what you are waiting for is done. Could you tell us whether it is solved for you?",
@@ -85,6 +85,8 @@ def decide(state: IssueState, message: Message, now: datetime) -> list[Event]:
             return [*_weigh(state, message, now, linked=True), _reported(state, message, now)]
         case TicketLeft():
             return _weigh(state, message, now, linked=False)
+        case AnswerMissed():
+            return publishing.missed(state, message, now)
         case _:
             assert_never(message)
 
@@ -101,9 +103,9 @@ def _answer(state: IssueState, wish: Wish[Command], now: datetime) -> list[Event
         return []
     if state.facts.deleted is not None:
         raise Refused("issue_is_deleted", f"ISS-{state.facts.number} is deleted. Restore it first.")
+    insist_on_version(f"ISS-{state.facts.number}", state.facts.version, asked)
     return _work(state, wish, asked, now)
 
-    insist_on_version(f"ISS-{state.facts.number}", state.facts.version, asked)
 
 def _work(state: Issue, wish: Wish[Command], asked: Any, now: datetime) -> list[Event]:
     facts = state.facts

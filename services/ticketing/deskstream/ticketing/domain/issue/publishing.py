@@ -1,6 +1,7 @@
 """W12 and the way back: what of an issue may be shown, and what its customers are answered."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,19 +11,22 @@ from deskstream.contracts.confidential import ConfidentialityChanged, link_name
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.issues import (
     AnswerApproved,
+    AnswerLeftOut,
     ApproveAnswer,
     IssuePublished,
     IssueSecurityMarked,
+    LeftOut,
     MarkSecurity,
     PublicationHeld,
     PublishIssue,
 )
-from deskstream.contracts.links import AnswerOrdered
+from deskstream.contracts.linked import NotSent
+from deskstream.contracts.links import AnswerMissed, AnswerOrdered
 from deskstream.ticketing.domain.issue import stages
 from deskstream.ticketing.domain.issue.changing import said
 from deskstream.ticketing.domain.issue.state import Issue, IssueState, Unfiled
 from deskstream.ticketing.domain.issue.working import insist_on_somebody_of_the_part
-from deskstream.ticketing.domain.wishes import Wish
+from deskstream.ticketing.domain.wishes import Addressed, Wish
 from deskstream.ticketing.domain.wording import answer
 
 SHORTEST_TELLING_TITLE: Final = 8
@@ -67,15 +71,31 @@ def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Even
         raise Refused("issue_is_not_over", sentence, stage=facts.stage.value)
     text = answer(asked.text)
     _insist_on_discretion(state, text)
-    waiting = _not_answered(state, asked.tickets)
-    tickets, left = waiting[:MOST_ANSWERED], max(0, len(waiting) - MOST_ANSWERED)
-    if not tickets:
+    unreached = _unreached(wish.known.addressed)
+    waiting = sorted(_not_answered(state, asked.tickets), key=lambda ticket: ticket in unreached)
+    if not waiting:
         raise Refused("nobody_to_answer", f"No ticket of ISS-{facts.number} waits for an answer any more.")
+    chosen = waiting[:MOST_ANSWERED]
+    approved = {
+        "tickets": tuple(ticket for ticket in chosen if ticket not in unreached),
+        "left": len(waiting) - len(chosen),
+        "left_out": _left_out({ticket: unreached[ticket] for ticket in chosen if ticket in unreached}, wish),
+    }
+    # Those left out, too: their conversations know best, and keep a note of what they do not send.
     orders = [
         AnswerOrdered(ticket_id=ticket, at=now, issue_id=facts.id, issue_number=facts.number, text=text, by=wish.by)
-        for ticket in tickets
+        for ticket in chosen
     ]
-    return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, tickets=tickets, left=left), *orders]
+    return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, **approved), *orders]
+
+
+def missed(state: Issue, report: AnswerMissed, now: datetime) -> list[Event]:
+    """An approved answer reached nobody of a ticket's: it waits for the next approval."""
+    joined = state.tickets.get(report.ticket_id)
+    if joined is None or not joined.answered:
+        return []
+    told = {"ticket_id": report.ticket_id, "ticket_number": report.ticket_number, "why": report.why}
+    return [said(AnswerLeftOut, state.facts, now, {}, **told)]
 
 
 def confidentiality(before: IssueState, after: IssueState, now: datetime) -> list[Event]:
@@ -122,6 +142,23 @@ def _telling(state: Issue) -> list[str]:
     title, lines = state.facts.title.strip(), [line.strip() for line in state.text.splitlines()]
     telling = [line for line in lines if len(line) >= SHORTEST_TELLING_LINE]
     return [title, *telling] if len(title) >= SHORTEST_TELLING_TITLE else telling
+
+
+def _unreached(addressed: Mapping[TicketId, Addressed]) -> dict[TicketId, NotSent]:
+    """Tickets of whose conversations none sends anything; why is said of the latest."""
+    unreached: dict[TicketId, NotSent] = {}
+    for ticket, one in addressed.items():
+        silent = [why for why in one.silenced if why is not None]
+        if len(silent) == len(one.silenced):
+            unreached[ticket] = silent[-1] if silent else "no_conversation"
+    return unreached
+
+
+def _left_out(unreached: Mapping[TicketId, NotSent], wish: Wish[ApproveAnswer]) -> tuple[LeftOut, ...]:
+    numbers: dict[NotSent, list[int]] = {}
+    for ticket, why in unreached.items():
+        numbers.setdefault(why, []).append(wish.known.addressed[ticket].number)
+    return tuple(LeftOut(why=why, tickets=tuple(sorted(found))) for why, found in sorted(numbers.items()))
 
 
 def _not_answered(state: Issue, asked: tuple[TicketId, ...]) -> tuple[TicketId, ...]:

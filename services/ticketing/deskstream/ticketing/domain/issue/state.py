@@ -1,6 +1,6 @@
 """What is remembered of an issue: its facts, its text, and the tickets and conversations that wait for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
@@ -9,6 +9,7 @@ from deskstream.contracts.chain_facts import IssueFacts
 from deskstream.contracts.ids import IssueId, TicketId
 from deskstream.contracts.issues import (
     AnswerApproved,
+    AnswerLeftOut,
     IssueEvent,
     IssueFiled,
     IssueMoved,
@@ -103,8 +104,9 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
         case IssueRelated() | IssueUnrelated():
             return replace(after, rerelated=True)
         case AnswerApproved():
-            answered = {ticket: Joined(before.tickets[ticket].customer, answered=True) for ticket in event.tickets}
-            return replace(after, tickets={**before.tickets, **answered}, moved={**before.moved, **answered})
+            return _marked(after, event.tickets, answered=True)
+        case AnswerLeftOut():
+            return _marked(after, (event.ticket_id,), answered=False)
         case _:
             return after
 
@@ -115,8 +117,12 @@ def _taken_up(before: Issue, moved: IssueMoved) -> bool:
 
 def _to_be_told_anew(state: Issue) -> Issue:
     """What was answered did not hold: once it is over again, everybody is answered again."""
-    told = {ticket: joined._replace(answered=False) for ticket, joined in state.tickets.items() if joined.answered}
-    return replace(state, tickets={**state.tickets, **told}, moved={**state.moved, **told})
+    return _marked(state, [ticket for ticket, joined in state.tickets.items() if joined.answered], answered=False)
+
+
+def _marked(state: Issue, tickets: Iterable[TicketId], *, answered: bool) -> Issue:
+    marked = {ticket: state.tickets[ticket]._replace(answered=answered) for ticket in tickets}
+    return replace(state, tickets={**state.tickets, **marked}, moved={**state.moved, **marked})
 
 
 def with_ticket(state: Issue, ticket: TicketId, joined: Joined | None) -> Issue:

@@ -1,4 +1,4 @@
-"""Public words: an agent's for the ticket, the customer's about it, and one answer for all who wait for an issue."""
+"""Public words: an agent's for the ticket, and the customer's about it."""
 
 from datetime import datetime
 from typing import Any
@@ -7,16 +7,15 @@ from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.linked import Given, SpeaksFor, TicketStage
-from deskstream.contracts.links import AnswerOrdered, TicketContinued
+from deskstream.contracts.links import TicketContinued
 from deskstream.contracts.ticket_commands import DecideAnswer, RecordAnswer, RecordCustomer
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
-from deskstream.contracts.ticketing import AgentAnswered, AnswerSent, CustomerWrote, TicketChanged
-from deskstream.contracts.way_back import ReplyWanted
+from deskstream.contracts.ticketing import AgentAnswered, CustomerWrote, TicketChanged
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
+from deskstream.ticketing.domain.ticket.sending import reached
 from deskstream.ticketing.domain.ticket.stages import Happening
 from deskstream.ticketing.domain.ticket.state import Ticket
-from deskstream.ticketing.domain.ticket.wording import filled_in
 from deskstream.ticketing.domain.wishes import Wish
 
 
@@ -32,13 +31,16 @@ def record_answer(facts: TicketFacts, wish: Wish[RecordAnswer], now: datetime) -
 
 
 def spoken_for(state: Ticket, talk: TicketSpokenFor, now: datetime) -> list[Event]:
-    """A reply has left: nobody can refuse that, but a link that nobody published it cannot have given."""
-    facts = state.facts
-    if talk.automatic or facts.stage in (stages.CLOSED, stages.CANCELED):
-        return []
+    """A reply has left: nobody can refuse that, but a link that nobody published it cannot have given.
+
+    Of what is final nothing changes by it; that its customer was told is said all the same.
+    """
+    facts = state.facts.model_copy(update=reached(state.facts, talk.conversation.id, None))
+    told = {"by": talk.by, "reply_id": talk.reply_id, "conversation_id": talk.conversation.id}
+    if facts.stage in (stages.CLOSED, stages.CANCELED):
+        return [said(AgentAnswered, facts, now, {}, **told)]
     happening = Happening.ASKED if talk.speaks.asks else Happening.WORKED_ON
     stage = stages.moved_on(happening, facts.stage)
-    told = {"by": talk.by, "reply_id": talk.reply_id, "conversation_id": talk.conversation.id}
     return [_answered(facts, talk.speaks, stage, now, told)]
 
 
@@ -113,23 +115,6 @@ def decide_answer(facts: TicketFacts, asked: DecideAnswer, now: datetime) -> lis
     stage = stages.after(Happening.CUSTOMER_ANSWERS_THIS, facts.stage)
     changes = moved(facts, stage, now) | {"undecided": None}
     return [said(CustomerWrote, facts, now, changes, message_id=facts.undecided)]
-
-
-def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Event]:
-    """W11: what was approved once goes to every conversation of the ticket, and to none twice."""
-    facts = state.facts
-    linked = any(issue.id == ordered.issue_id for issue in facts.issues)
-    if not linked or not facts.conversations or ordered.issue_id in state.told_of or facts.deleted:
-        return []
-    asks = stages.moved_on(Happening.ASKED, facts.stage) is stages.PENDING
-    speaks = SpeaksFor(ticket_id=facts.id, asks="confirmation" if asks else None, gives=("answer",))
-    text = filled_in(ordered.text, facts)
-    sent = said(AnswerSent, facts, now, {}, issue_id=ordered.issue_id, by=ordered.by)
-    wanted = [
-        ReplyWanted(conversation_id=conversation.id, at=now, text=text, by=ordered.by, speaks_for=speaks)
-        for conversation in facts.conversations
-    ]
-    return [sent, *wanted]
 
 
 def _continued(facts: TicketFacts, talk: CustomerAnswered, now: datetime, follow_up: TicketId) -> Event:

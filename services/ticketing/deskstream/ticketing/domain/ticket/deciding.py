@@ -30,12 +30,12 @@ from deskstream.contracts.ticket_commands import (
     UnlinkConversation,
     UnlinkIssue,
 )
-from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
+from deskstream.contracts.ticket_talk import CustomerAnswered, ReachChanged, TicketNotSpokenFor, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, TicketReported
-from deskstream.ticketing.domain.ticket import answering, describing, opening, solving, waiting
+from deskstream.ticketing.domain.ticket import answering, describing, opening, reminding, sending, solving, waiting
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket, reports
 from deskstream.ticketing.domain.ticket.stages import CANCELED
-from deskstream.ticketing.domain.ticket.state import CONVERSATIONS_LIMIT, Ticket, TicketState, Unopened
+from deskstream.ticketing.domain.ticket.state import Ticket, TicketState, Unopened
 from deskstream.ticketing.domain.ticket.telling import notes
 from deskstream.ticketing.domain.ticket.waking import Promise, wake
 from deskstream.ticketing.domain.ticket.wording import prepared
@@ -91,7 +91,16 @@ Command: TypeAlias = (
     | RestoreTicket
 )
 Heard: TypeAlias = (
-    Answered | TicketSpokenFor | Awaited | IssueFiledFor | IssueReported | AnswerOrdered | Continued | TimeCame
+    Answered
+    | TicketSpokenFor
+    | TicketNotSpokenFor
+    | ReachChanged
+    | Awaited
+    | IssueFiledFor
+    | IssueReported
+    | AnswerOrdered
+    | Continued
+    | TimeCame
 )
 Message: TypeAlias = Wish[Command] | Heard
 
@@ -128,23 +137,40 @@ def _hear(promise: Promise, state: Ticket, message: Heard, now: datetime) -> lis
     match message:
         case Answered():
             return answering.customer_answered(state, message.talk, now, follow_up=message.follow_up)
-        case TicketSpokenFor():
-            return answering.spoken_for(state, message, now)
+        case TicketSpokenFor() | TicketNotSpokenFor() | ReachChanged():
+            return _hear_what_left(promise, state, message, now)
         case Awaited():
-            full = len(state.facts.conversations) >= CONVERSATIONS_LIMIT
-            return [] if full else describing.link_conversation(state.facts, message.conversation, now)
+            return describing.link_who_waits(state.facts, message.conversation, now)
         case IssueFiledFor():
             return waiting.filed_for(state, message, now)
         case IssueReported():
             return waiting.hear_of_issue(state, message, now)
         case AnswerOrdered():
-            return answering.send_answer(state, message, now)
+            return sending.send_answer(state, message, now)
         case TimeCame():
             return wake(promise, state, now)
         case Continued():
             return answering.answered_again(state, message.said, now, follow_up=message.follow_up)
         case _:
             assert_never(message)
+
+
+def _hear_what_left(
+    promise: Promise, state: Ticket, talk: TicketSpokenFor | TicketNotSpokenFor | ReachChanged, now: datetime
+) -> list[Event]:
+    match talk:
+        case TicketSpokenFor(automatic=True):
+            return reminding.reminded(promise.follow_ups, promise.calendar, state, talk, now)
+        case TicketSpokenFor():
+            return answering.spoken_for(state, talk, now)
+        case TicketNotSpokenFor(automatic=True):
+            return reminding.missed(promise.follow_ups, state, talk, now)
+        case TicketNotSpokenFor():
+            return sending.not_spoken_for(state, talk, now)
+        case ReachChanged():
+            return sending.reach_changed(state, talk, now)
+        case _:
+            assert_never(talk)
 
 
 def _answer(state: Ticket, wish: Wish[Command], now: datetime) -> list[Event]:
@@ -155,6 +181,7 @@ def _answer(state: Ticket, wish: Wish[Command], now: datetime) -> list[Event]:
         return []
     if facts.deleted is not None:
         raise Refused("ticket_is_deleted", f"TKT-{facts.number} is deleted. Restore it first.")
+    insist_on_version(f"TKT-{facts.number}", facts.version, asked)
     match asked:
         case LinkIssue():
             return waiting.link_issue(state, _as(wish, asked), now)
@@ -181,7 +208,6 @@ def _answer(state: Ticket, wish: Wish[Command], now: datetime) -> list[Event]:
 
 
 def _describe(
-    insist_on_version(f"TKT-{facts.number}", facts.version, asked)
     facts: TicketFacts, wish: Wish[Command],
     asked: ChangeTicket | SwitchRequester | LinkConversation | UnlinkConversation | TagCustomerEngineer
     | AddTicketTask | ChangeTicketTask,
@@ -193,7 +219,7 @@ def _describe(
         case SwitchRequester():
             return describing.switch_requester(facts, asked, now)
         case LinkConversation():
-            return describing.link_conversation(facts, asked.conversation, now)
+            return describing.link_conversation(facts, asked, now)
         case UnlinkConversation():
             return describing.unlink_conversation(facts, asked, now)
         case TagCustomerEngineer():
@@ -212,17 +238,19 @@ def _as(wish: Wish[Command], command: C) -> Wish[C]:
 
 
 def _answer_who_waits(facts: TicketFacts, awaited: Awaited, news: list[Event], now: datetime) -> list[Event]:
-    """Whoever begins to wait for what is over already need not wait."""
+    """Whoever begins to wait for what is over already need not wait; to what is final nothing is linked."""
     over = facts.deleted is not None or facts.stage not in UNSOLVED
     if not over:
         return news
+    linked = any(isinstance(report, TicketReported) and report.linked for report in news)
+    known = any(conversation.id == awaited.conversation.id for conversation in facts.conversations)
     ending: Ending = "deleted" if facts.deleted else "cancelled" if facts.stage is CANCELED else "completed"
     return [
         TicketReported(
             conversation_id=awaited.conversation.id,
             at=now,
             ticket=linked_ticket(facts),
-            linked=facts.deleted is None,
+            linked=facts.deleted is None and (linked or known),
             ended=ending,
             prepared=prepared(facts, ending, facts.issues),
         )

@@ -10,6 +10,7 @@ from deskstream.contracts.ticket_commands import (
     AddTicketTask,
     ChangeTicket,
     ChangeTicketTask,
+    LinkConversation,
     SwitchRequester,
     UnlinkConversation,
 )
@@ -27,8 +28,8 @@ from deskstream.ticketing.domain.ticket.changing import said
 from deskstream.ticketing.domain.ticket.opening import insist_on_account, insist_on_part
 from deskstream.ticketing.domain.ticket.stages import Happening
 from deskstream.ticketing.domain.ticket.state import CONVERSATIONS_LIMIT
-from deskstream.ticketing.domain.wishes import Wish
 from deskstream.ticketing.domain.versions import before
+from deskstream.ticketing.domain.wishes import Wish
 
 _PLAIN: Final = ("title", "type", "severity", "needs_code_change", "internal")
 _PEOPLE: Final = ("owner", "customer_engineer")
@@ -53,16 +54,27 @@ def change(facts: TicketFacts, wish: Wish[ChangeTicket], now: datetime) -> list[
 
 def switch_requester(facts: TicketFacts, asked: SwitchRequester, now: datetime) -> list[Event]:
     insist_on_unlocked(facts)
-    changes = {"requester": asked.requester, "account": asked.account, "workspace": asked.workspace}
     insist_on_account(asked)
+    changes = {"requester": asked.requester, "account": asked.account, "workspace": asked.workspace}
     if all(getattr(facts, name) == value for name, value in changes.items()):
         return []
     was = facts.requester.id if facts.requester else None
     return [said(RequesterSwitched, facts, now, changes, before=was)]
 
 
-def link_conversation(facts: TicketFacts, conversation: ConversationRef, now: datetime) -> list[Event]:
+def link_conversation(facts: TicketFacts, asked: LinkConversation, now: datetime) -> list[Event]:
     """Linked once, however often it is asked for."""
+    insist_on_unlocked(facts)
+    return _linked(facts, asked.conversation, now)
+
+
+def link_who_waits(facts: TicketFacts, conversation: ConversationRef, now: datetime) -> list[Event]:
+    """A conversation that waits for the ticket; where it cannot be linked, it hears of the end all the same."""
+    full = len(facts.conversations) >= CONVERSATIONS_LIMIT
+    return [] if full or facts.stage in (stages.CLOSED, stages.CANCELED) else _linked(facts, conversation, now)
+
+
+def _linked(facts: TicketFacts, conversation: ConversationRef, now: datetime) -> list[Event]:
     if any(other.id == conversation.id for other in facts.conversations):
         return []
     if len(facts.conversations) >= CONVERSATIONS_LIMIT:
@@ -73,6 +85,7 @@ def link_conversation(facts: TicketFacts, conversation: ConversationRef, now: da
 
 
 def unlink_conversation(facts: TicketFacts, asked: UnlinkConversation, now: datetime) -> list[Event]:
+    insist_on_unlocked(facts)
     known = next((other for other in facts.conversations if other.id == asked.conversation_id), None)
     if known is None:
         raise Refused("conversation_not_linked", f"That conversation is not linked to TKT-{facts.number}.")

@@ -5,14 +5,16 @@ from dataclasses import replace
 from functools import reduce
 
 from deskstream.contracts import Event
-from deskstream.contracts.ids import IssueId
 from deskstream.contracts.ticketing import (
     AgentAnswered,
+    AnswerNotSent,
     AnswerSent,
     ConversationLinked,
     ConversationUnlinked,
     CustomerEngineerTold,
+    FollowUpMissed,
     FollowUpSent,
+    FollowUpWanted,
     LinkedIssueChanged,
     SolvingStopped,
     TicketDeleted,
@@ -22,7 +24,7 @@ from deskstream.contracts.ticketing import (
 )
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
-from deskstream.ticketing.domain.ticket.state import Silence, Ticket, TicketState, Unopened
+from deskstream.ticketing.domain.ticket.state import Handed, Reminder, Silence, Ticket, TicketState, Unopened
 
 
 def evolve(state: TicketState, event: Event) -> TicketState:
@@ -55,32 +57,60 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
     if event.after.stage is not stages.PENDING:
         after = replace(after, silence=None) if after.silence else after
     match event:
-        case AgentAnswered(asks=str()) if event.after.stage is stages.PENDING:
-            return replace(after, silence=Silence(since=event.at, asked_in=event.conversation_id))
-        case FollowUpSent():
-            return replace(after, silence=_later(state, event))
+        case AgentAnswered():
+            return _answered(after, event)
+        case FollowUpWanted() | FollowUpSent() | FollowUpMissed():
+            return replace(after, silence=_reminding(state.silence, event)) if state.silence else after
         case CustomerEngineerTold(why="silent_no_answer") if state.silence:
             return replace(after, silence=replace(state.silence, engineer_asked_at=event.at))
         case SolvingStopped() if state.silence:
             return replace(after, silence=replace(state.silence, stopped=True))
         case AnswerSent():
-            return replace(after, told_of=(*state.told_of, event.issue_id))
+            handed = (*state.handed, *(Handed(reply, event.issue_id) for reply in event.replies))
+            return replace(after, told_of=(*state.told_of, event.issue_id), handed=handed)
+        case AnswerNotSent():
+            return _not_sent(after, event)
         case LinkedIssueChanged():
-            return replace(after, told_of=_still_true(state, event))
-        case ConversationLinked() | ConversationUnlinked() | TicketDeleted() | TicketRestored():
+            return _still_true(after, event)
+        case TicketDeleted():
+            # What conversations say of it is heard no more.
+            return replace(after, relinked=True, handed=())
+        case ConversationLinked() | ConversationUnlinked() | TicketRestored():
             return replace(after, relinked=True)
         case _:
             return after
 
 
-def _still_true(state: Ticket, event: LinkedIssueChanged) -> tuple[IssueId, ...]:
+def _answered(after: Ticket, event: AgentAnswered) -> Ticket:
+    """Whom one conversation told of an issue is told, whatever the others do."""
+    about = {one.issue_id for one in after.handed if one.reply_id == event.reply_id}
+    after = replace(after, handed=tuple(one for one in after.handed if one.issue_id not in about))
+    if event.asks and event.after.stage is stages.PENDING:
+        return replace(after, silence=Silence(since=event.at, asked_in=event.conversation_id))
+    return after
+
+
+def _not_sent(after: Ticket, event: AnswerNotSent) -> Ticket:
+    handed = tuple(one for one in after.handed if one.reply_id != event.reply_id)
+    if any(one.issue_id == event.issue_id for one in handed):
+        return replace(after, handed=handed)
+    told_of = tuple(issue for issue in after.told_of if issue != event.issue_id)
+    return replace(after, handed=handed, told_of=told_of)
+
+
+def _still_true(after: Ticket, event: LinkedIssueChanged) -> Ticket:
     """What was told of an issue that is worked on again did not hold; its next end is told again."""
     taken_up = {issue.id for issue in event.after.issues if issue.stage in UNENDED}
-    return tuple(issue for issue in state.told_of if issue not in taken_up)
+    told_of = tuple(issue for issue in after.told_of if issue not in taken_up)
+    return replace(after, told_of=told_of, handed=tuple(one for one in after.handed if one.issue_id not in taken_up))
 
 
-def _later(state: Ticket, event: FollowUpSent) -> Silence | None:
-    """A follow-up that went out late moves what comes after it, so that two never come at once."""
-    if state.silence is None or event.counted is None:
-        return state.silence
-    return replace(state.silence, since=event.at, counted=event.counted)
+def _reminding(silence: Silence, event: FollowUpWanted | FollowUpSent | FollowUpMissed) -> Silence:
+    """One that went out late, or was missed, moves what comes after it, so that two never come at once."""
+    if isinstance(event, FollowUpWanted):
+        return replace(silence, under_way=Reminder(event.reply_id, event.at))
+    if event.counted is not None:
+        return replace(silence, under_way=None, since=event.at, counted=event.counted)
+    if isinstance(event, FollowUpMissed) and silence.under_way is not None:
+        return replace(silence, under_way=silence.under_way._replace(looked_at=event.at))
+    return replace(silence, under_way=None)

@@ -101,8 +101,8 @@ def solve(facts: TicketFacts, asked: SolveTicket, now: datetime) -> list[Event]:
         raise Refused("condition_is_missing", sentence, missing=lacking)
     left = tasks.still_open(facts.tasks)
     if left and not asked.despite_tasks:
-        names = ", ".join(f"{task.number} ({task.title[:60]})" for task in left)
-        sentence = f"Tasks born from it are open: {names}. Finish or drop them, or say why it is solved all the same."
+        numbers = ", ".join(str(task.number) for task in left)
+        sentence = f"Tasks born from it are open: {numbers}. Finish or drop them, or say why it is solved all the same."
         raise Refused("tasks_are_open", sentence, tasks=[task.number for task in left])
     return [solved(facts, asked.category, now, despite_tasks=asked.despite_tasks if left else None)]
 

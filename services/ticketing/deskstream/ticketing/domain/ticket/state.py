@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from deskstream.contracts.chain_facts import TicketFacts
-from deskstream.contracts.ids import ConversationId, IssueId, TicketId
+from deskstream.contracts.ids import ConversationId, IssueId, ReplyId, TicketId
 
 CONVERSATIONS_LIMIT: Final = 100
 ISSUES_LIMIT: Final = 50
@@ -20,6 +20,21 @@ class Unopened:
     number: int
 
 
+class Reminder(NamedTuple):
+    """A follow-up that was handed to a conversation, of which nothing was heard yet."""
+
+    reply_id: ReplyId
+    looked_at: datetime
+    """When it was handed over, or its owner was told last that nothing is heard of it."""
+
+
+class Handed(NamedTuple):
+    """An approved answer that was handed to a conversation, of which nothing was heard yet."""
+
+    reply_id: ReplyId
+    issue_id: IssueId
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """How long the customer of a pending ticket is silent: `counted` open time up to `since`, and what came after."""
@@ -31,6 +46,7 @@ class Silence:
     engineer_asked_at: datetime | None = None
     stopped: bool = False
     """Whether its owner was told that open tasks keep it from being solved."""
+    under_way: Reminder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,8 @@ class Ticket:
     silence: Silence | None = None
     """While it is pending."""
     told_of: tuple[IssueId, ...] = ()
-    """Issues about which the approved answer went out."""
+    """Issues about which the approved answer was handed over, and may have left."""
+    handed: tuple[Handed, ...] = ()
     relinked: bool = False
     """Whether its conversations changed since it was loaded."""
 
@@ -50,3 +67,10 @@ class Ticket:
 
 
 TicketState: TypeAlias = Unopened | Ticket
+
+
+def where_asked(state: TicketState, facts: TicketFacts) -> ConversationId | None:
+    """The conversation in which the customer was asked, else the latest; None where there is none."""
+    linked = [conversation.id for conversation in facts.conversations]
+    asked_in = state.silence.asked_in if isinstance(state, Ticket) and state.silence is not None else None
+    return asked_in if asked_in in linked else linked[-1] if linked else None

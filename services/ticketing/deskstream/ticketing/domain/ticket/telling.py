@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import TicketFacts
-from deskstream.contracts.ids import AgentId, ConversationId
-from deskstream.contracts.ticketing import CustomerEngineerTold, SolvingStopped
+from deskstream.contracts.ids import AgentId
+from deskstream.contracts.ticketing import CustomerEngineerTold, FollowUpMissed, IssueNotLinked, SolvingStopped
 from deskstream.contracts.way_back import NoteWanted
-from deskstream.ticketing.domain.ticket.state import Ticket, TicketState
-from deskstream.ticketing.domain.ticket.wording import engineer_note, owner_note
+from deskstream.ticketing.domain.ticket.state import TicketState, where_asked
+from deskstream.ticketing.domain.ticket.wording import engineer_note, missed_note, not_linked_note, owner_note
 
 
 def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: datetime) -> Iterator[NoteWanted]:
@@ -24,17 +24,17 @@ def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: date
             case SolvingStopped():
                 text = owner_note(event.after, [task.number for task in event.tasks])
                 yield from _note(state, event.after, event.after.owner, text, now)
+            case FollowUpMissed():
+                text = missed_note(event.after, event.why, event.again_in)
+                yield from _note(state, event.after, event.after.owner, text, now)
+            case IssueNotLinked():
+                text = not_linked_note(event.after, event.issue.number, event.why)
+                yield from _note(state, event.after, event.after.owner, text, now)
 
 
 def _note(state: TicketState, facts: TicketFacts, to: AgentId | None, text: str, now: datetime) -> Iterator[NoteWanted]:
-    where = _conversation(state, facts)
+    where = where_asked(state, facts)
     if where is not None:
         mention = f"@{to} " if to else ""
         mentions = (to,) if to else ()
         yield NoteWanted(conversation_id=where, at=now, text=mention + text, mentions=mentions)
-
-
-def _conversation(state: TicketState, facts: TicketFacts) -> ConversationId | None:
-    linked = [conversation.id for conversation in facts.conversations]
-    asked_in = state.silence.asked_in if isinstance(state, Ticket) and state.silence is not None else None
-    return asked_in if asked_in in linked else linked[-1] if linked else None

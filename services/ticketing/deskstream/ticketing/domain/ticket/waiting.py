@@ -11,6 +11,7 @@ from deskstream.contracts.links import IssueFiledFor, IssueReported, TicketJoine
 from deskstream.contracts.ticket_commands import EndTicketWait, HoldTicket, LinkIssue, UnlinkIssue
 from deskstream.contracts.ticketing import (
     IssueLinked,
+    IssueNotLinked,
     IssueUnlinked,
     LinkedIssueChanged,
     TicketPutOnHold,
@@ -69,20 +70,37 @@ def link_issue(state: Ticket, wish: Wish[LinkIssue], now: datetime) -> list[Even
 
 
 def filed_for(state: Ticket, filed: IssueFiledFor, now: datetime) -> list[Event]:
-    """Somebody filed an issue for this ticket. What is locked, or full, stays as it is."""
+    """Somebody filed an issue for this ticket: nobody can be refused, so what cannot be done is said."""
     facts = state.facts
-    if facts.stage in (stages.CLOSED, stages.CANCELED) or len(facts.issues) >= ISSUES_LIMIT or facts.deleted:
+    if any(known.id == filed.issue.id for known in facts.issues):
         return []
-    waits = filed.waits and facts.stage in stages.NEXT[Happening.WAITS] and len(facts.waits) < WAITS_LIMIT
+    why = _cannot_link(facts)
+    if why is not None:
+        return [said(IssueNotLinked, facts, now, {}, issue=filed.issue, why=why)]
+    hindered = _cannot_wait(facts) if filed.waits else None
+    issues = {"issues": (*facts.issues, filed.issue)}
     return in_turn(
         state,
-        lambda then: _linked(then.facts, filed.issue, now),
-        lambda then: _waiting(then.facts, filed.issue, now) if waits else [],
+        lambda then: [said(IssueLinked, then.facts, now, issues, issue=filed.issue, not_awaited=hindered)],
+        lambda then: _waiting(then.facts, filed.issue, now) if filed.waits and hindered is None else [],
     )
+
+
+def _cannot_link(facts: TicketFacts) -> str | None:
+    if facts.stage in (stages.CLOSED, stages.CANCELED):
+        return f"ticket_is_{facts.stage.value}"
+    return "too_many_issues" if len(facts.issues) >= ISSUES_LIMIT else None
+
+
+def _cannot_wait(facts: TicketFacts) -> str | None:
+    if facts.stage not in stages.NEXT[Happening.WAITS]:
+        return f"ticket_is_{facts.stage.value}"
+    return "too_many_waits" if len(facts.waits) >= WAITS_LIMIT else None
 
 
 def unlink_issue(facts: TicketFacts, asked: UnlinkIssue, now: datetime) -> list[Event]:
     """Nobody waits for what is not linked."""
+    insist_on_unlocked(facts)
     issue = next((issue for issue in facts.issues if issue.id == asked.issue_id), None)
     if issue is None:
         raise Refused("issue_not_linked", f"That issue is not linked to TKT-{facts.number}.")

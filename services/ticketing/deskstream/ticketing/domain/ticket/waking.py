@@ -2,24 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from deskstream.calendars.arithmetic import BusinessCalendar
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.facts import Resolution
-from deskstream.contracts.linked import SpeaksFor
-from deskstream.contracts.ticketing import CustomerEngineerTold, FollowUpSent, SolvingStopped
-from deskstream.contracts.way_back import ReplyWanted
+from deskstream.contracts.ticketing import CustomerEngineerTold, SolvingStopped
 from deskstream.ticketing.domain import tasks
-from deskstream.ticketing.domain.ticket import stages
+from deskstream.ticketing.domain.ticket import reminding, stages
 from deskstream.ticketing.domain.ticket.changing import said
 from deskstream.ticketing.domain.ticket.solving import close, missing, solved
 from deskstream.ticketing.domain.ticket.state import Silence, Ticket, TicketState, Unopened
-from deskstream.ticketing.domain.ticket.wording import reminder
-
-LATE: Final = timedelta(minutes=5)
-"""A follow-up later than this moves those after it: a desk that was down must not send two at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +49,18 @@ def wake(promise: Promise, state: Ticket, now: datetime) -> list[Event]:
         return [close(state.facts, now)]
     assert state.silence is not None
     if state.facts.follow_ups < len(promise.follow_ups):
-        return _remind(promise, state, state.silence, moment, now)
+        return reminding.remind(promise.follow_ups, state, state.silence, now)
     return _give_up(state, state.silence, now)
 
 
 def _next_step(promise: Promise, facts: TicketFacts, silence: Silence) -> datetime | None:
     if facts.follow_ups < len(promise.follow_ups):
-        return _after(promise, silence, promise.follow_ups[facts.follow_ups])
+        return reminding.due(promise.follow_ups, promise.calendar, facts, silence)
     if silence.stopped and tasks.still_open(facts.tasks):
         return None
     if silence.engineer_asked_at is not None:
         return promise.calendar.add_open(silence.engineer_asked_at, promise.grace)
-    return _after(promise, silence, promise.give_up)
-
-
-def _after(promise: Promise, silence: Silence, open_time: timedelta) -> datetime:
-    return promise.calendar.add_open(silence.since, open_time - silence.counted)
-
-
-def _remind(promise: Promise, state: Ticket, silence: Silence, moment: datetime, now: datetime) -> list[Event]:
-    facts = state.facts
-    counted = promise.follow_ups[facts.follow_ups] if now - moment > LATE else None
-    sent = said(FollowUpSent, facts, now, {"follow_ups": facts.follow_ups + 1}, counted=counted)
-    where = silence.asked_in or (facts.conversations[-1].id if facts.conversations else None)
-    if where is None or facts.asks is None:
-        return [sent]
-    speaks = SpeaksFor(ticket_id=facts.id)
-    text = reminder(facts, facts.asks)
-    return [sent, ReplyWanted(conversation_id=where, at=now, text=text, speaks_for=speaks)]
+    return promise.calendar.add_open(silence.since, promise.give_up - silence.counted)
 
 
 def _give_up(state: Ticket, silence: Silence, now: datetime) -> list[Event]:

@@ -31,6 +31,25 @@ _FOR_THE_ENGINEER: Final = {
 }
 """Notes, of which no customer reads a word."""
 
+_NOT_SENT: Final = {
+    "archived": "its conversation is archived",
+    "suspended": "its conversation is suspended until somebody reviews it",
+    "no_adapter": "nothing sends on its channel",
+    "confidential": "it names a confidential issue, as a note says",
+    "queue_full": "too many replies wait in its conversation",
+    "too_large": "it is too large",
+    "withdrawn": "it was taken back",
+    "unknown_conversation": "there is no such conversation",
+    "no_conversation": "it has no conversation",
+    "no_word": "its conversation says nothing about it",
+}
+
+_NOT_LINKED: Final = {
+    "ticket_is_closed": "the ticket is closed: open another one",
+    "ticket_is_canceled": "the ticket is canceled: open another one",
+    "too_many_issues": "too many issues are linked: unlink one, or open another ticket",
+}
+
 FOR_CUSTOMERS: Final = {
     TicketStage.NEW: "received",
     TicketStage.OPEN: "in progress",
@@ -69,6 +88,21 @@ def engineer_note(facts: TicketFacts, why: str, grace: timedelta) -> str:
     """What the customer engineer is told."""
     hours = grace / timedelta(hours=1)
     return _FOR_THE_ENGINEER[why].format(ticket=name_of(facts), times=facts.follow_ups, hours=hours)
+
+
+def missed_note(facts: TicketFacts, why: str, again_in: timedelta) -> str:
+    """What its owner is told of a reminder that did not leave."""
+    hours = again_in / timedelta(hours=1)
+    again = "It counts once it leaves; look after it" if why == "no_word" else "It does not count, and is tried again"
+    return (
+        f"The reminder to the silent customer of {name_of(facts)} was not sent: {_NOT_SENT[why]}. "
+        f"{again} in {hours:g} open hours, unless you reach them by another way."
+    )
+
+
+def not_linked_note(facts: TicketFacts, issue: int, why: str) -> str:
+    """What its owner is told of an issue that was filed for it in vain."""
+    return f"ISS-{issue} was filed for {name_of(facts)} and is not linked to it: {_NOT_LINKED[why]}."
 
 
 def owner_note(facts: TicketFacts, tasks: Sequence[int]) -> str:
