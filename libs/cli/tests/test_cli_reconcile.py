@@ -102,7 +102,7 @@ async def test_p4_three_lists_are_shown_nothing_changes_and_apply_mends(provisio
     await connection.close()
 
 
-MANY = 20_000
+MANY = 10_000
 FIT = f"The stream and the journal of {LANE} fit."
 JOURNAL_MANY = """
 INSERT INTO crm.journal (message_id, lane, key, seq, subject, type, correlation, causation, at, body)
@@ -119,6 +119,7 @@ def counted(shown, what):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_p4_long_work_tells_a_terminal_how_far_it_is_and_a_pipe_nothing(provisioned, database, tmp_path):
     connection = await asyncpg.connect(database)
     await connection.execute(JOURNAL_MANY, LANE, MANY)
