@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deskstream.gateway.api import (
     attachments,
+    bulk,
     chains,
     commands,
     lists,
@@ -40,6 +41,7 @@ _ROOMS = (
     work_pages,
     work_commands,
     openings,
+    bulk,
     chains,
 )
 
@@ -105,7 +107,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas |= schemas_of(sorted(kinds, key=lambda kind: kind.__name__), commands.GIVEN)
     for kind, given in work_commands.BODIES.items():
         schemas |= schemas_of([kind], given)
-    schemas |= openings.schemas()
+    schemas |= openings.schemas() | bulk.schemas()
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
     failed = {
         "description": "What went wrong",
