@@ -17,6 +17,8 @@ from deskstream.cli.bench.usage import Usage, usage_of
 from deskstream.cli.bench.watch import percentile
 from deskstream.contracts.inbound import InboundMessage
 
+pytestmark = pytest.mark.timeout(300)
+
 FIGURES = {
     "inbound_per_s", "cpu_ms_per_message", "cpu_ms_by_process", "ratio_to_raw", "handlings_per_message",
     "events_per_message", "p50_ms", "p99_ms", "half_p50_ms", "half_p99_ms", "memory_mb", "made_of",

@@ -1,5 +1,7 @@
 import pytest
 
+pytestmark = pytest.mark.timeout(300)
+
 
 async def test_who_does_not_hear_conversations_cannot_be_measured(nowhere):
     said = await nowhere("bench", "drain", "--reader", "crm")

@@ -6,6 +6,8 @@ from deskstream.cli.bench import clocks, inbox, reply
 from deskstream.cli.bench.deciding import bench_routing
 from deskstream.cli.problem import Problem
 
+pytestmark = pytest.mark.timeout(300)
+
 RAW = {"publish_per_s", "publish_us", "pull_per_s", "pull_us", "insert_per_s", "insert_us", "codec_us"}
 
 
