@@ -22,6 +22,7 @@ from deskstream.messaging.frames import ACK, answer_frame, write
 from deskstream.messaging.item import Item, Source
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.telling import Telling
+from deskstream.messaging.transaction import batch_transaction
 
 MAX_BATCH: Final = 200
 INBOX_LIMIT: Final = 2000
@@ -191,8 +192,8 @@ class Runner:
         """The item's own transaction failed in the database or in a look-up: its fate is written in another one."""
         started = monotonic()
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                done = await self._batch.settle(connection, item, error)
+            async with batch_transaction(self._pool) as tx:
+                done = await self._batch.settle(tx, item, error)
         except Exception as second:
             # Rather delivered again, loudly, than a reader that dies of one message.
             log.error("fate_not_written", type=item.type, key=item.key, reason=repr(second)[:300])
@@ -202,11 +203,10 @@ class Runner:
         self._count(done, [item], monotonic() - started)
 
     async def _suspected(self, items: Sequence[Item]) -> None:
-        """Mostly a connection that broke brought them back: so they are tried together once, and only what comes back
-        again is handled alone."""
+        """Mostly a broken connection brought them back: tried together once, what comes back again is handled alone."""
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                states = await waiting.start_tries(connection, items, MAX_TRIES)
+            async with batch_transaction(self._pool) as tx:
+                states = await waiting.start_tries(tx, items, MAX_TRIES)
         except Exception as error:
             await self._give_back(items, error)
             return
@@ -226,8 +226,8 @@ class Runner:
         marks = self._publisher.take_marks()
         started = monotonic()
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                done = await self._batch.run(connection, items, marks, alone=alone)
+            async with batch_transaction(self._pool) as tx:
+                done = await self._batch.run(tx, items, marks, alone=alone)
         except BaseException:
             self._publisher.give_back(marks)
             raise
