@@ -111,6 +111,40 @@ async def test_w11_one_fix_answers_two_customers_after_one_approval(open_desk):
         assert not await desk.waiting()
 
 
+async def test_w11_whom_an_approval_cannot_reach_is_named_noted_and_not_told(open_desk):
+    async with open_desk() as desk:
+        both = []
+        for number, sender in enumerate(("ada@acme.example", "bob@other.example"), start=1):
+            await desk.mail(letter(sender, f"Crash {number}"))
+            both.append(await opened_from(desk, await conversation(desk, number)))
+        ada = await when(desk, 1, lambda it: it["tickets"], "its ticket")
+        await desk.ask(of_conversations.Archive(conversation_id=ada["id"]), "anna")
+        await ticket(desk, both[0], lambda it: it["conversations"][0]["silenced"] == "archived")
+        filed = of_issues.FileIssue(title="Null pointer", tickets=[one["id"] for one in both], wait=True)
+        issue = (await desk.ask(filed, "anna"))["issue"]
+        await desk.ask(of_issues.AcceptIssue(issue_id=issue["id"]), "carla")
+        await desk.ask(of_issues.MoveIssue(issue_id=issue["id"], stage="completed"), "carla")
+        for one in both:
+            await ticket(desk, one, lambda it: it["issues"] and it["stage"] == "open")
+        approved = await desk.ask(of_issues.ApproveAnswer(issue_id=issue["id"], text="{ticket} is fixed."), "anna")
+        unreached = [{"why": "archived", "tickets": [f"TKT-{both[0]['number']}"]}]
+        assert (approved["answered"], approved["left_out"], approved["left"]) == (1, unreached, 0)
+        await ticket(desk, both[1], lambda it: it["given"] == ["answer"])
+        assert await _said(desk, "agent_answered") == [both[1]["id"]]
+        assert await _said(desk, "answer_not_sent") == [both[0]["id"]]
+        notes = "SELECT body::text FROM conversation.journal WHERE subject LIKE 'events.conversation.note_added.%'"
+        (note,) = await desk.records.fetch(notes)
+        assert f"approved for TKT-{both[0]['number']} was not sent: this conversation is archived" in note["body"]
+        assert len(await left(desk, 1)) == 1
+        assert not await desk.waiting()
+
+
+async def _said(desk, event):
+    """Which tickets that was said of."""
+    said = "SELECT split_part(subject, '.', 4) AS ticket FROM ticketing.journal WHERE subject LIKE $1 ORDER BY id"
+    return [row["ticket"] for row in await desk.records.fetch(said, f"events.ticketing.{event}.%")]
+
+
 async def test_w11_a_ticket_needing_two_issues_comes_back_once_though_conversations_were_down(open_desk):
     async with open_desk() as first:
         await first.mail(letter("ada@acme.example", "It crashes twice"))
