@@ -24,6 +24,7 @@ from deskstream.messaging.declare import (
     Service,
     Tx,
 )
+from deskstream.messaging.recovered import taken_back
 from deskstream.messaging.trace_context import follow_caller
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "Service",
     "Tx",
     "follow_caller",
+    "taken_back",
 ]

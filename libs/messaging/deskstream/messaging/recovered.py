@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
+from asyncpg import Record
+
 from deskstream.contracts import Event
 from deskstream.contracts.envelope import decode, event_type
 from deskstream.messaging.declare import Tx
@@ -25,6 +27,14 @@ FROM recovered r
 JOIN journal j ON j.id = r.journal_id AND j.at = r.said_at
 WHERE r.causation = ANY($1::uuid[])
 ORDER BY j.id
+"""
+
+_OF_KEYS = """
+SELECT j.key, j.lane, j.type, j.body
+FROM recovered r
+JOIN journal j ON j.id = r.journal_id AND j.at = r.said_at
+WHERE j.lane = $1 AND j.key = ANY($2::text[])
+ORDER BY j.key, j.seq
 """
 
 _FORGET = "DELETE FROM recovered WHERE at < clock_timestamp() - $1::interval"
@@ -44,15 +54,31 @@ class Recovered:
         """Cause -> what was said because of it, in the order of the journal."""
         found: dict[UUID, list[Event]] = {}
         for row in await tx.fetch(_FIND, list(causes)):
-            kind = _kinds().get((row["lane"], row["type"])) or _kinds().get(("", row["type"]))
-            if kind is not None:
-                found.setdefault(row["causation"], []).append(decode(kind, row["body"]).data)
+            if event := _read(row):
+                found.setdefault(row["causation"], []).append(event)
         return dict(found)
+
+
+async def taken_back(tx: Tx, lane: str, keys: Iterable[str]) -> dict[str, Sequence[Event]]:
+    """Key -> what an older database took back that it had said of it on a lane, in order.
+
+    For objects that commands change: nobody will hear these again.
+    """
+    found: dict[str, list[Event]] = {}
+    for row in await tx.fetch(_OF_KEYS, lane, list(keys)):
+        if event := _read(row):
+            found.setdefault(row["key"], []).append(event)
+    return dict(found)
 
 
 async def forget(tx: Tx) -> None:
     """What nobody handled again in time is history like any other."""
     await tx.execute(_FORGET, KEPT)
+
+
+def _read(row: Record) -> Event | None:
+    kind = _kinds().get((row["lane"], row["type"])) or _kinds().get(("", row["type"]))
+    return decode(kind, row["body"]).data if kind is not None else None
 
 
 @cache

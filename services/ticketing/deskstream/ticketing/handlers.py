@@ -34,6 +34,7 @@ from deskstream.messaging import Absorb, Aggregate, Answer, Due, Heard, On, Quer
 from deskstream.messaging.declare import Answers, Hears
 from deskstream.ticketing import look_ups
 from deskstream.ticketing.domain import TimeCame, Wish, issue, part, ticket, told_late
+from deskstream.ticketing.domain.taken_back import once
 from deskstream.ticketing.domain.ticket import Promise
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.store import chain, issues, parts, reading, tickets
@@ -51,10 +52,28 @@ def _never(state: object) -> None:
     return None
 
 
+def _taken_back(evolve: Callable[[Any, Event], Any]) -> Callable[[Any, Any, Event], Any]:
+    return lambda state, message, event: once(evolve)(state, event)
+
+
 ISSUES = Aggregate(
-    "issue", issues.load, issues.save, _woken_once(issue.decide, told_late.of_issue), issue.evolve, _never
+    "issue",
+    issues.load,
+    issues.save,
+    _woken_once(issue.decide, told_late.of_issue),
+    issue.evolve,
+    _never,
+    take_back=_taken_back(issue.evolve),
 )
-PARTS = Aggregate("part", parts.load, parts.save, _woken_once(part.decide, told_late.of_part), part.evolve, _never)
+PARTS = Aggregate(
+    "part",
+    parts.load,
+    parts.save,
+    _woken_once(part.decide, told_late.of_part),
+    part.evolve,
+    _never,
+    take_back=_taken_back(part.evolve),
+)
 
 
 def tickets_under(promise: Promise) -> Aggregate:
@@ -66,6 +85,7 @@ def tickets_under(promise: Promise) -> Aggregate:
         partial(_decide, promise),
         ticket.evolve,
         partial(ticket.due, promise),
+        take_back=_taken_back(ticket.evolve),
     )
 
 

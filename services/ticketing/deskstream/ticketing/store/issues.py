@@ -5,9 +5,12 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from deskstream.contracts import Event
 from deskstream.contracts.ids import IssueId, TicketId
+from deskstream.contracts.issues import LANE, AnswerApproved
 from deskstream.messaging import Tx
-from deskstream.ticketing.domain.issue import Issue, IssueState, Joined, Unfiled
+from deskstream.ticketing.domain.issue import Issue, IssueState, Joined, Unfiled, evolve
+from deskstream.ticketing.store.taken_back import with_taken_back
 
 _LOAD = """
 WITH locked AS (
@@ -20,7 +23,8 @@ WITH locked AS (
 SELECT
     asked.id::text,
     locked.state,
-    CASE WHEN locked.id IS NULL THEN nextval('issue_numbers') END AS number
+    CASE WHEN locked.id IS NULL THEN nextval('issue_numbers') END AS number,
+    EXISTS (SELECT 1 FROM recovered) AS recovering
 FROM unnest($1::uuid[]) AS asked(id)
 LEFT JOIN locked USING (id)
 """
@@ -97,14 +101,23 @@ _NOT_KEPT = {"tickets", "moved", "rerelated", "rewatched"}
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, IssueState]:
     """Every issue asked for, locked, with the tickets on it; one that does not exist comes unfiled, with its number."""
     rows = await tx.fetch(_LOAD, keys)
-    known = [key for key, document, _ in rows if document is not None]
+    known = [key for key, document, *_ in rows if document is not None]
     joined: dict[str, dict[TicketId, Joined]] = {key: {} for key in known}
     for key, ticket, customer, answered in await tx.fetch(_TICKETS, known) if known else ():
         joined[key][ticket] = Joined(customer, answered)
     states: dict[str, IssueState] = {}
-    for key, document, number in rows:
+    for key, document, number, _ in rows:
         states[key] = Unfiled(IssueId(UUID(key)), number) if document is None else read(document, joined[key])
-    return states
+    recovering = any(row["recovering"] for row in rows)
+    return await with_taken_back(tx, LANE, states, _evolved) if recovering else states
+
+
+def _evolved(state: IssueState, event: Event) -> IssueState:
+    """Tickets that it does not know yet join by messages that are heard again."""
+    if isinstance(event, AnswerApproved) and isinstance(state, Issue):
+        known = tuple(ticket for ticket in event.tickets if ticket in state.tickets)
+        event = event.model_copy(update={"tickets": known})
+    return evolve(state, event)
 
 
 async def save(tx: Tx, states: Sequence[IssueState]) -> None:

@@ -6,10 +6,12 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from deskstream.contracts.ids import PartId, TicketId
+from deskstream.contracts.ticketing import LANE
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain.issue import Joined
-from deskstream.ticketing.domain.part import Part, PartState, Unmade
+from deskstream.ticketing.domain.part import Part, PartState, Unmade, evolve
 from deskstream.ticketing.store.issues import weigh
+from deskstream.ticketing.store.taken_back import with_taken_back
 
 _LOAD = """
 WITH locked AS (
@@ -22,7 +24,8 @@ WITH locked AS (
 SELECT
     asked.id::text,
     locked.state,
-    CASE WHEN locked.id IS NULL THEN nextval('part_numbers') END AS number
+    CASE WHEN locked.id IS NULL THEN nextval('part_numbers') END AS number,
+    EXISTS (SELECT 1 FROM recovered) AS recovering
 FROM unnest($1::uuid[]) AS asked(id)
 LEFT JOIN locked USING (id)
 """
@@ -60,16 +63,17 @@ _NOT_KEPT = {"customers", "moved"}
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, PartState]:
     """Every part asked for, locked; one that does not exist comes unmade, with its number."""
     rows = await tx.fetch(_LOAD, keys)
-    known = [key for key, document, _ in rows if document is not None]
+    known = [key for key, document, *_ in rows if document is not None]
     customers: dict[str, dict[TicketId, str]] = {key: {} for key in known}
     for key, ticket, customer in await tx.fetch(_TICKETS, known) if known else ():
         customers[key][ticket] = customer
     states: dict[str, PartState] = {}
-    for key, document, number in rows:
+    for key, document, number, _ in rows:
         states[key] = (
             Unmade(PartId(UUID(key)), number) if document is None else Part(read(document).facts, customers[key])
         )
-    return states
+    recovering = any(row["recovering"] for row in rows)
+    return await with_taken_back(tx, LANE, states, evolve) if recovering else states
 
 
 async def save(tx: Tx, states: Sequence[PartState]) -> None:

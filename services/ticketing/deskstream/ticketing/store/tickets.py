@@ -7,9 +7,11 @@ from pydantic import TypeAdapter
 
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
+from deskstream.contracts.ticketing import LANE
 from deskstream.contracts.vistas import TRACKERS, TRIAGES, tracker_of, triage_of
 from deskstream.messaging import Tx
-from deskstream.ticketing.domain.ticket import Ticket, TicketState, Unopened
+from deskstream.ticketing.domain.ticket import Ticket, TicketState, Unopened, evolve
+from deskstream.ticketing.store.taken_back import with_taken_back
 
 # A row that is missing gets its number here; the lock is taken in the order of ids.
 _LOAD = """
@@ -23,7 +25,8 @@ WITH locked AS (
 SELECT
     asked.id::text,
     locked.state,
-    CASE WHEN locked.id IS NULL THEN nextval('ticket_numbers') END AS number
+    CASE WHEN locked.id IS NULL THEN nextval('ticket_numbers') END AS number,
+    EXISTS (SELECT 1 FROM recovered) AS recovering
 FROM unnest($1::uuid[]) AS asked(id)
 LEFT JOIN locked USING (id)
 """
@@ -72,10 +75,12 @@ _STATE: TypeAdapter[Ticket] = TypeAdapter(Ticket)
 
 async def load(tx: Tx, keys: Sequence[str]) -> dict[str, TicketState]:
     """Every ticket asked for, locked; one that does not exist comes unopened, with its number."""
+    rows = await tx.fetch(_LOAD, keys)
     states: dict[str, TicketState] = {}
-    for key, document, number in await tx.fetch(_LOAD, keys):
+    for key, document, number, _ in rows:
         states[key] = Unopened(TicketId(UUID(key)), number) if document is None else read(document)
-    return states
+    recovering = any(row["recovering"] for row in rows)
+    return await with_taken_back(tx, LANE, states, evolve) if recovering else states
 
 
 async def save(tx: Tx, states: Sequence[TicketState]) -> None:
