@@ -105,7 +105,7 @@ def approve(desk, issue, text="It is fixed."):
     approved = desk.ask(issue, of_issues.ApproveAnswer, text=text)[0]
     desk.settle()
     desk.wanted.sort(key=lambda wanted: desk.ticket(wanted.speaks_for.ticket_id).facts.number)
-    return [desk.ticket(one).facts.number for one in approved.tickets], approved.left_out
+    return sorted(desk.ticket(one).facts.number for one in approved.tickets), approved.left_out
 
 
 def told(desk):
