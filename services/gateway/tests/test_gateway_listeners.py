@@ -89,17 +89,18 @@ async def test_who_joins_behind_the_reader_is_told_what_it_read_already(pool, he
 
 
 async def test_who_joins_ahead_of_the_reader_is_told_nothing_twice(pool, hear, story):
-    live = LiveFeed(pool, every=0.3, heartbeat=5, most=10)
+    live = LiveFeed(pool, every=0.01, heartbeat=5, most=10)
+    first = await joined(await live.listen(Wanted(), None), 4)
+    await hear(*(story(n).opened() for n in range(3)))
+    ahead = await live.listen(Wanted(), 0)
+    assert await anext(ahead) == b": here\nid: 0\n\n"
+    assert (await anext(ahead)).count(b"data:") == 3
+    # It joins behind its history, while the reader, which does not run yet, stands before all of it.
+    second = await joined(ahead, 4)
     async with live.running():
-        first = asyncio.create_task(places(await live.listen(Wanted(), None), 4))
-        # The reader has looked once and found nothing; it looks again only after both of these.
-        await asyncio.sleep(0.1)
-        await hear(*(story(n).opened() for n in range(3)))
-        second = asyncio.create_task(places(await live.listen(Wanted(), 0), 4))
-        await asyncio.sleep(0.4)
         await hear(story(4).opened())
         assert await asyncio.wait_for(first, 5) == [1, 2, 3, 4]
-        assert await asyncio.wait_for(second, 5) == [1, 2, 3, 4]
+        assert await asyncio.wait_for(second, 5) == [4]
 
 
 async def test_more_listeners_than_agreed_are_asked_to_come_again(serving, hear, story):

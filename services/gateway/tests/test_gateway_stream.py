@@ -153,17 +153,19 @@ async def test_a_wrong_question_is_400(door, query, headers):
 
 async def test_stopping_ends_the_streams_and_lets_a_request_under_way_finish(serving, service, hear, story):
     await hear(story(1).opened())
-    listens, asked = asyncio.Event(), asyncio.Event()
+    listens, asked, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def slow(command, *, idempotency_key=None, actor=None):
         asked.set()
-        await asyncio.sleep(0.3)
+        # Streams end first: by then the server is stopping.
+        await ended.wait()
         return Answered(ok=True)
 
     async def listen(client):
         async with aclosing(events(client)) as stream:
             async for _ in stream:
                 listens.set()
+        ended.set()
 
     service.call = slow
     async with serving(stop_within=10) as client:
