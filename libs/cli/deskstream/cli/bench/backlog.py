@@ -22,6 +22,7 @@ OWNER: Final = "conversation"
 LONG_AGO: Final = timedelta(days=10)
 """Older than what a stream keeps."""
 STARTS_S: Final = 20.0
+EVENTS_A_LOOK: Final = 50_000
 EVENTS_PER_S: Final = 4000.0
 """So many are written and read, roughly; for the estimate of the time only."""
 
@@ -50,6 +51,8 @@ async def bench_bootstrap(plan: Plan, progress: Progress) -> dict[str, Any]:
         progress(f"writing {plan.whole:,} events into the journal of {OWNER}")
         await write_journal(stage.database, plan.whole, datetime.now(UTC) - LONG_AGO)
         await _forget(stage.client)
+        # A short lane would be read to its end between two looks, and nothing would be left to go on with.
+        stage.look_every_s = min(stage.look_every_s, plan.whole / EVENTS_A_LOOK)
         with stage.process(OWNER) as owner:
             progress(f"{plan.reader} reads them")
             with stage.process(plan.reader) as reader:
