@@ -11,7 +11,7 @@ from deskstream.contracts.chain_facts import IssueFacts, Maturity, PartKind, Rel
 from deskstream.contracts.ids import AccountId, AgentId, IssueId, PartId, TicketId
 from deskstream.contracts.linked import ConversationRef, IssueRef, IssueStage, NotSent
 from deskstream.contracts.message import Command, Contract, Event
-from deskstream.contracts.ticket_commands import TEXT_LIMIT, Handle, Reason, Title
+from deskstream.contracts.ticket_commands import TEXT_LIMIT, Handle, Reason, Title, Version
 
 LANE = "events.issues"
 
@@ -145,10 +145,8 @@ class FileIssue(Command, service="ticketing"):
     owner: Handle | None = None
     severity: Severity = Severity.MEDIUM
     security: Security = "no"
-    tickets: tuple[TicketId, ...] = Field((), max_length=100)
-    """Tickets to link it to."""
-    wait: bool = False
-    """Whether these wait for it."""
+    tickets: tuple[TicketId, ...] = Field((), max_length=100, description="Tickets to link it to.")
+    wait: bool = Field(False, description="Whether these wait for it.")
 
 
 class ChangeIssue(IssueCommand):
@@ -159,8 +157,7 @@ class ChangeIssue(IssueCommand):
     part_id: PartId | None = None
     owner: str | None = Field(None, pattern=r"^[a-z0-9_-]{0,64}$")
     severity: Severity | None = None
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class AcceptIssue(IssueCommand):
@@ -173,10 +170,8 @@ class MoveIssue(IssueCommand):
     stage: IssueStage
     reason: str = Field("", max_length=500)
     """Needed for `wont_fix`, and to take up again what had ended."""
-    duplicate_of: IssueId | None = None
-    """Needed for `duplicate`."""
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    duplicate_of: IssueId | None = Field(None, description="Needed for `duplicate`.")
+    version: Version = None
 
 
 class AddIssueTask(IssueCommand):
@@ -189,8 +184,7 @@ class ChangeIssueTask(IssueCommand):
     how: Literal["done", "dropped", "delegated", "reopened"]
     owner: Handle | None = None
     reason: str = Field("", max_length=500)
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class RelateIssue(IssueCommand):
@@ -202,8 +196,7 @@ class UnrelateIssue(IssueCommand):
     kind: Literal["blocks", "relates"]
     to: IssueId
     reason: Reason
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class MarkSecurity(IssueCommand):
@@ -228,8 +221,7 @@ class ApproveAnswer(IssueCommand):
 
 class DeleteIssue(IssueCommand):
     reason: Reason
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class RestoreIssue(IssueCommand):
@@ -245,18 +237,14 @@ class FindIssue(Command, service="ticketing"):
 
 class ListIssues(Command, service="ticketing"):
     stage: IssueStage | None = None
-    open: bool | None = None
-    """Neither completed, nor won't fix, nor a duplicate."""
-    part_id: PartId | None = None
-    """Everything below it, too."""
+    open: bool | None = Field(None, description="Neither completed, nor won't fix, nor a duplicate.")
+    part_id: PartId | None = Field(None, description="Everything below it, too.")
     owner: str | None = Field(None, max_length=64)
     """The empty text: only what nobody owns."""
     severity: Severity | None = None
     security: Security | None = None
-    linked: bool | None = None
-    """Whether a ticket hangs on it."""
-    account_id: AccountId | None = None
-    """Only those on which a ticket of this account's hangs."""
+    linked: bool | None = Field(None, description="Whether a ticket hangs on it.")
+    account_id: AccountId | None = Field(None, description="Only those on which a ticket of this account's hangs.")
     sort: Literal["newest", "weight"] = "newest"
     skip: int = Field(0, ge=0, le=100_000)
     limit: int = Field(50, ge=1, le=100)
@@ -290,8 +278,7 @@ class DeletePart(Command, service="ticketing"):
 
     part_id: PartId
     reason: Reason
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class RestorePart(Command, service="ticketing"):

@@ -17,6 +17,7 @@ TEXT_LIMIT = 16 * 1024
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Version = Annotated[int | None, Field(ge=1, description="The version that was seen; another one is refused.")]
 
 
 class TicketCommand(Command, service="ticketing"):
@@ -59,8 +60,7 @@ class ChangeTicket(TicketCommand):
     customer_engineer: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,64}$")] | None = None
     needs_code_change: CodeChange | None = None
     internal: bool | None = None
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class SwitchRequester(TicketCommand):
@@ -78,8 +78,7 @@ class LinkConversation(TicketCommand):
 class UnlinkConversation(TicketCommand):
     conversation_id: ConversationId
     reason: Reason
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class LinkIssue(TicketCommand):
@@ -91,8 +90,7 @@ class LinkIssue(TicketCommand):
 class UnlinkIssue(TicketCommand):
     issue_id: IssueId
     reason: Reason
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class RecordAnswer(TicketCommand):
@@ -142,8 +140,7 @@ class ChangeTicketTask(TicketCommand):
     how: Literal["done", "dropped", "delegated", "reopened"]
     owner: Handle | None = None
     reason: str = Field("", max_length=500)
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class SolveTicket(TicketCommand):
@@ -157,8 +154,7 @@ class CancelTicket(TicketCommand):
 
 class DeleteTicket(TicketCommand):
     reason: Reason
-    version: int | None = Field(None, ge=1)
-    """The version that was seen; another one is refused."""
+    version: Version = None
 
 
 class RestoreTicket(TicketCommand):
