@@ -3,7 +3,7 @@
 The lane carries what is confidential: whoever faces customers must not hear it.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,7 +31,7 @@ class IssueFiled(IssueEvent):
 
 class IssueChanged(IssueEvent):
     fields: tuple[str, ...]
-    before: dict[str, Any] = {}
+    before: dict[str, str | bool] = {}
     """What they were, in the words of the command that changes them back."""
 
 

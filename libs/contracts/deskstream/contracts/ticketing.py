@@ -4,7 +4,7 @@ Nothing on this lane names an issue by more than `IssueRef`: readers that face c
 """
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from deskstream.contracts.chain_facts import PartFacts, Task, TicketFacts, TicketWait
 from deskstream.contracts.facts import Resolution
@@ -58,7 +58,7 @@ class TicketOpened(TicketEvent):
 class TicketChanged(TicketEvent):
     fields: tuple[str, ...]
     """Which of its facts are others now."""
-    before: dict[str, Any] = {}
+    before: dict[str, str | bool] = {}
     """What they were, in the words of the command that changes them back."""
 
 
