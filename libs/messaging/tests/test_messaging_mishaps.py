@@ -10,6 +10,7 @@ import pytest
 from deskstream.messaging import waiting
 from deskstream.messaging.connection import Reach
 from deskstream.messaging.fates import is_transient
+from deskstream.messaging.hearing import taken_up
 from deskstream.messaging.item import Item, Source, fetched_from_stream, from_stream
 from deskstream.messaging.service import RunningService
 from deskstream.messaging.standby import Standby
@@ -78,6 +79,18 @@ async def test_p2_two_copies_of_a_suspect_are_one_try(summing):
 )
 def test_whose_fault_it_is(error, transient):
     assert is_transient(error) is transient
+
+
+async def test_p5_a_session_that_ends_while_a_lane_is_taken_up_ends_nobody():
+    tries = []
+
+    async def work(lane):
+        tries.append(lane)
+        if len(tries) == 1:
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    await taken_up("summing", "events.counting", work)
+    assert tries == ["events.counting"] * 2
 
 
 async def test_p11_who_stands_by_on_a_connection_just_cut_still_stops(database, summing):

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from deskstream.runtime.embedded.processes import free_port
+from deskstream.runtime.patience import patiently
 from deskstream.runtime.probe import ask
 from deskstream.runtime.schemas import installed_services
 from deskstream.testkit.desk import prepare
@@ -81,6 +82,27 @@ async def test_patience_has_an_end_and_a_last_word(nowhere, nats_url):
         assert await asyncio.wait_for(started.wait(), 20) == 1
     (last,) = said(log, "given_up")
     assert "refused" in last["reason"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InterfaceError("cannot call Transaction.__aexit__(): the underlying connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+        asyncpg.AdminShutdownError("terminating connection due to unexpected postmaster exit"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_p5_a_database_that_dies_while_a_process_starts_is_waited_for(error):
+    answers = iter([error, "found"])
+
+    async def look():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await patiently(look, server="postgres", within=5) == "found"
 
 
 async def test_tables_and_streams_may_come_after_the_process(database_template, nats_url):

@@ -41,6 +41,17 @@ _HEARD_TO: Final = "UPDATE lanes_heard SET heard_to = $2 WHERE lane = $1 AND hea
 
 log = structlog.get_logger()
 
+_LATE: Final = (
+    TimeoutError,
+    NotRead,
+    NatsError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # Of a session that the server is just ending.
+    asyncpg.InternalClientError,
+)
+
 
 class Plan(StrEnum):
     """What has to be done before, or beside, hearing the stream."""
@@ -185,17 +196,7 @@ class Hearing:
         await self._pool.execute(_HEARD_TO, lane, place.heard_to)
 
     async def _patiently(self, lane: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        """The owner of a lane may only just be starting."""
-        told = -TELL_EVERY_S
-        while True:
-            try:
-                await work(lane)
-                return
-            except (TimeoutError, NotRead, NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if monotonic() - told > TELL_EVERY_S:
-                    told, reason = monotonic(), str(error) or repr(error)
-                    log.warning("lane_not_taken_up_yet", service=self._declaration.name, lane=lane, reason=reason)
-                await asyncio.sleep(AGAIN_S)
+        await taken_up(self._declaration.name, lane, work)
 
     async def _watch(self) -> None:
         """A durable that was made anew, or fell behind what its stream keeps, has left something out."""
@@ -243,3 +244,17 @@ class Hearing:
         task = asyncio.create_task(work, name=f"{self._declaration.name} {name}")
         task.add_done_callback(self._ended)
         self._tasks[name] = task
+
+
+async def taken_up(service: str, lane: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+    """Does the work, again and again until it succeeds: the lane's owner may only just be starting, or a server be."""
+    told = -TELL_EVERY_S
+    while True:
+        try:
+            await work(lane)
+            return
+        except _LATE as error:
+            if monotonic() - told > TELL_EVERY_S:
+                told, reason = monotonic(), str(error) or repr(error)
+                log.warning("lane_not_taken_up_yet", service=service, lane=lane, reason=reason)
+            await asyncio.sleep(AGAIN_S)
