@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test test-long test-failed test-fast test-docker kubernetes lint format types bench bench-quick faults faults-long kill-points schemas lock clean
+.PHONY: help setup demo up down secrets test test-long test-failed test-fast test-docker kubernetes lint format types bench bench-quick faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -88,9 +88,6 @@ faults: setup  ## Kill, pause and delay; then check that nothing was lost (SEED=
 
 faults-long: setup  ## The same for ten minutes
 	.venv/bin/deskstream faults --seconds 600
-
-kill-points: setup  ## Kill every service at every named point of its work so many times (TIMES=200 takes hours)
-	DESKSTREAM_TEST_KILLS=$(or $(TIMES),20) .venv/bin/python -m pytest tests/scenarios/test_killed_services.py -k again_and_again
 
 schemas: setup  ## Write the JSON Schemas of all messages again
 	.venv/bin/deskstream schemas
