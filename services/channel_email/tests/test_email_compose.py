@@ -71,6 +71,11 @@ def fields(mail, *names):
             id="N4: our automatic mail says that it is",
         ),
         pytest.param(
+            {"automatic": True, "reminds": True},
+            {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
+            id="N4: a reminder answers nothing",
+        ),
+        pytest.param(
             {"automatic": True, "in_reply_to": None},
             {"Auto-Submitted": "auto-generated"},
             id="N4: and whether it answers anything",

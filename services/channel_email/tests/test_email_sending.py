@@ -194,6 +194,16 @@ async def test_p17_of_many_automatic_replies_to_one_sender_one_leaves_and_it_may
     assert len(smtp_sink.mails) == 2
 
 
+async def test_w4_reminders_are_no_replies_but_no_more_than_ten_leave_in_an_hour(provider, smtp_sink):
+    await provider.send(reply(reply_id=uuid4(), automatic=True))
+    for _ in range(9):
+        await provider.send(reply(reply_id=uuid4(), automatic=True, reminds=True))
+    with pytest.raises(SendFailed, match="loop"):
+        await provider.send(reply(reply_id=uuid4(), automatic=True, reminds=True))
+
+    assert len(smtp_sink.mails) == 10
+
+
 async def test_p9_what_was_sent_is_found_again(provider):
     assert await provider.look_up(reply()) is None
     await provider.send(reply())

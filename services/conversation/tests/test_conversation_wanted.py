@@ -57,7 +57,7 @@ def test_w4_a_reminder_leaves_at_once_is_automatic_and_moves_nothing():
     story = with_ticket(Stage.WAITING_ON_USER)
     said = wanted(story, by=None, undo=UNDO, asks=None)
     assert names(said) == ["agent_replied", "outbound_message", "ticket_spoken_for"]
-    assert (said[0].reply.automatic, said[1].automatic, said[2].automatic) == (True, True, True)
+    assert (said[0].reply.automatic, said[1].automatic, said[1].reminds, said[2].automatic) == (True,) * 4
     assert (story.facts.stage, story.facts.public_replies) == (Stage.WAITING_ON_USER, 1)
 
 

@@ -22,6 +22,8 @@ class OutboundMessage(Event, lane="outbound", key="conversation_id"):
     text: str
     asks_solved: bool = False
     automatic: bool = False
+    reminds: bool = False
+    """Reminds of what was asked before. It stands in the thread, but answers no message that came in."""
     in_reply_to: str | None = None
     """External id of the message that is answered."""
     references: tuple[str, ...] = ()

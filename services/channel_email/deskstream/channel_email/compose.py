@@ -16,6 +16,7 @@ from hashlib import sha256
 from html import escape
 
 from deskstream.blobs import Blob
+from deskstream.channel_email.domain import is_auto_reply
 from deskstream.channel_email.message_ids import known_to_sender, message_id
 from deskstream.channel_email.parse.charsets import clean_line, clean_text
 from deskstream.channel_email.rules import Rules, domain_of
@@ -84,7 +85,7 @@ def _fields(message: OutboundMessage, rules: Rules, company: str) -> Iterator[tu
         yield "In-Reply-To", earlier[-1]
         yield "References", "\r\n ".join(earlier)
     if message.automatic:
-        yield "Auto-Submitted", "auto-replied" if earlier else "auto-generated"
+        yield "Auto-Submitted", "auto-replied" if is_auto_reply(message) else "auto-generated"
         yield "X-Auto-Response-Suppress", "All"
 
 

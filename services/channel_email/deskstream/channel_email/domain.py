@@ -128,8 +128,8 @@ class History:
 
 def is_auto_reply(message: OutboundMessage) -> bool:
     """Whether it answers a message that came in, and nobody wrote it; other automatic mail follows from something that
-    happened here."""
-    return message.automatic and message.in_reply_to is not None
+    happened here, as a reminder does when its time has come."""
+    return message.automatic and message.in_reply_to is not None and not message.reminds
 
 
 def refusal(history: History, *, automatic: bool, auto_reply: bool = False) -> str | None:

@@ -104,6 +104,8 @@ def _outbound(state: Conversation, reply: Reply, delivery_id: ReplyId, now: date
         text=reply.text,
         asks_solved=reply.asks_solved,
         automatic=reply.automatic,
+        # Nothing else speaks by itself for a ticket.
+        reminds=reply.automatic and bool(reply.speaks_for),
         in_reply_to=state.answered_id,
         references=state.references,
         attachments=reply.attachments,
