@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from deskstream.contracts.chain_facts import PartKind
+from deskstream.contracts.confidential import ConfidentialityChanged
 from deskstream.contracts.issues import ListIssues
 from deskstream.contracts.ticket_commands import ListCustomerTickets, ListTickets
 from deskstream.ticketing.domain.issue.publishing import confidentiality
@@ -83,7 +84,7 @@ async def test_w12_the_database_calls_confidential_what_the_domain_does(pool, se
     async with pool.acquire() as tx:
         await issues.save(tx, [issue])
         kept = await tx.fetchval("SELECT confidential FROM issues")
-    assert kept is any(event.confidential for event in said)
+    assert kept is any(isinstance(event, ConfidentialityChanged) and event.confidential for event in said)
 
 
 async def test_w12_a_title_is_masked_although_the_issue_s_text_holds_a_nul(pool):
