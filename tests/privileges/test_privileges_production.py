@@ -124,9 +124,7 @@ def a_mail_travels_in_and_its_answer_out(desk):
 
 
 def a_ticket_is_opened_and_told_to_its_conversation(desk):
-    page = shown(desk, "CONV-1", lambda it: it)
-    talk = {"id": page["id"], "number": page["number"], "channel": page["channel"]}
-    opened = desk.api.post("/api/tickets", json={"title": "The export stops", "conversation": talk})
+    opened = desk.api.post("/api/conversations/CONV-1/tickets", json={"title": "The export stops"})
     assert opened.status_code == 201, opened.text
     shown(desk, "CONV-1", lambda it: [one["number"] for one in it["tickets"]] == [1])
 

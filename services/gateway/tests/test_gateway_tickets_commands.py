@@ -170,6 +170,8 @@ async def test_w9_nothing_is_deleted_without_a_reason(door, unread, reason):
         pytest.param("/api/tickets", {"title": "a", "contact": "c@" + "x" * 320}, id="a contact too long"),
         pytest.param("/api/tickets", {"title": "a", "contact": {"id": str(ID)}}, id="a contact that is no name"),
         pytest.param("/api/tickets", {"title": "a", "contact": ""}, id="a contact of no letters"),
+        pytest.param("/api/tickets", {"title": "a", "conversation": "CONV-12"}, id="W2: a conversation nobody asked"),
+        pytest.param("/api/tickets", {"title": "a", "messages": [str(OTHER)]}, id="W2: messages of no conversation"),
         pytest.param(f"{ISSUE}/move", {"stage": "backlog", "version": 3}, id="a version in a body"),
         pytest.param("/api/parts", {"name": "a", "kind": "product", "part_id": str(ID)}, id="a new part has no id"),
         pytest.param("/api/parts", {"name": "a", "kind": "product", "version": 1}, id="a new part has no version"),

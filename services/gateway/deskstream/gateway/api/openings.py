@@ -26,6 +26,7 @@ router = APIRouter(dependencies=[Depends(no_precondition)])
 
 _SAID_BY_CRM: Final = ("requester", "account", "workspace")
 _SAID_BY_CONVERSATION: Final = ("conversation", "channel", *_SAID_BY_CRM, "messages")
+_OF_NONE: Final = {"conversation": None, "messages": ()}
 _SUGGESTED: Final = ("title", "text")
 _FROM_CONVERSATION: Final = "OpenTicketFromConversation"
 
@@ -44,7 +45,7 @@ def _body(schema: dict[str, Any]) -> dict[str, Any]:
 
 def schemas() -> dict[str, Any]:
     """How the bodies look, by name."""
-    whole = schemas_of([OpenTicket], frozenset(_SAID_BY_CRM))
+    whole = schemas_of([OpenTicket], frozenset((*_SAID_BY_CRM, *_OF_NONE)))
     described = {"type": "string", "maxLength": names.CONTACT_LENGTH, "description": "Who asks: id or mail address."}
     whole["OpenTicket"]["properties"]["contact"] = described
     said = frozenset(_SAID_BY_CONVERSATION) - {"messages"}
@@ -59,7 +60,10 @@ def schemas() -> dict[str, Any]:
     openapi_extra=_body(schema_of(OpenTicket)),
 )
 async def open_ticket(asking: Annotated[Asking, Depends()], who: Who) -> Response:
-    """For a `contact`, known by id or mail address, whose account and workspace the CRM says (W5); or for nobody."""
+    """For a `contact`, known by id or mail address, whose account and workspace the CRM says (W5); or for nobody.
+
+    `…/conversations/{conversation}/tickets` opens one from a conversation.
+    """
     return await _open(asking, who, {})
 
 
@@ -118,7 +122,7 @@ async def _open(asking: Asking, who: Who, given: Given) -> Response:
     fields = await document(asking.request)
     contact = fields.pop("contact", None)
     known = dict.fromkeys(_SAID_BY_CRM) if contact is None else await names.requester(asking.here, who, contact)
-    return await answer(asking, OpenTicket, fields, known | given, HTTPStatus.CREATED)
+    return await answer(asking, OpenTicket, fields, known | _OF_NONE | given, HTTPStatus.CREATED)
 
 
 def _filing(word: str) -> Callable[..., Awaitable[Response]]:
