@@ -31,6 +31,7 @@ def test_a_full_disk_takes_nothing_and_one_with_room_again_does(disk):
         write(disk.folder / "two")
     disk.free()
     write(disk.folder / "two")
+    assert sorted(path.name for path in disk.folder.iterdir()) == ["one", "two"]
 
 
 def test_a_disk_is_filled_while_somebody_writes(disk):

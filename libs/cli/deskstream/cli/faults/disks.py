@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from deskstream.cli.problem import Problem
 PAGE = 4096
 SIZE = 6 * 1024**3
 """Room enough for ten minutes; a file system in memory takes what is used."""
+LEEWAY = 64 * 1024**2
 TRIES = 50
 
 
@@ -25,16 +26,22 @@ class Disk:
 
     def fill(self) -> None:
         """From now on it has no room for anything. Raises Problem."""
-        # Whoever writes in between makes it fuller than it was to be, which the kernel refuses.
-        for _ in range(TRIES):
-            if self._resize(self._used() + PAGE):
-                return
-        raise Problem(f"{self.folder} fills up faster than it can be made small.")
+        # The kernel refuses a size below what is used, of which others may write more meanwhile.
+        if not any(self._resize(self._used() + LEEWAY) for _ in range(TRIES)):
+            raise Problem(f"{self.folder} fills up faster than it can be made small.")
+        with suppress(OSError), self._ballast.open("ab", buffering=0) as file:
+            while file.write(bytes(PAGE)):
+                pass
 
     def free(self) -> None:
         """It has room again. Raises Problem."""
+        self._ballast.unlink(missing_ok=True)
         if not self._resize(SIZE):
             raise Problem(f"{self.folder} cannot be made large again.")
+
+    @property
+    def _ballast(self) -> Path:
+        return self.folder / "ballast"
 
     def _used(self) -> int:
         found = os.statvfs(self.folder)
