@@ -58,7 +58,7 @@ def in_our_words() -> Iterator[None]:
         raise Problem(f"PostgreSQL does not let us in: {error}. Look at DESKSTREAM_POSTGRES_URL.") from None
     except _NOT_UP_TO_DATE as error:
         raise Problem(f"The database is not up to date ({error}): run `deskstream migrate`.") from None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Problem(f"PostgreSQL refuses: {error}") from None
     except NatsError as error:
         raise Problem(f"NATS refuses: {error}") from None

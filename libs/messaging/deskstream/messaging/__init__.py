@@ -24,10 +24,12 @@ from deskstream.messaging.declare import (
     Service,
     Tx,
 )
+from deskstream.messaging.fates import DATABASE_UNWELL
 from deskstream.messaging.recovered import taken_back
 from deskstream.messaging.trace_context import follow_caller
 
 __all__ = [
+    "DATABASE_UNWELL",
     "Absorb",
     "Aggregate",
     "Answer",

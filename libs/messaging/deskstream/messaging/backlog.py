@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
 
-import asyncpg
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from deskstream.messaging import dead_letters
 from deskstream.messaging.declare import Declaration, Figure, Tx
+from deskstream.messaging.fates import DATABASE_UNWELL
 from deskstream.messaging.topology import stream_of
 
 Told = TypeVar("Told")
@@ -64,7 +64,7 @@ async def told(asked: Awaitable[Told], within: float) -> Told | None:
     try:
         async with asyncio.timeout(within):
             return await asked
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, NatsError):
+    except (*DATABASE_UNWELL, NatsError):
         return None
 
 

@@ -32,6 +32,15 @@ _TRANSIENT: Final = (
     OSError,
 )
 
+DATABASE_UNWELL: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # Of a session that the server is just ending.
+    asyncpg.InternalClientError,
+)
+"""What a database says that is away, that comes or goes, or that refuses."""
+
 _FAREWELLS: Final = ("cannot switch to state", "called on a free connection holder")
 
 

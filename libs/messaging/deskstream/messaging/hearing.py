@@ -18,7 +18,7 @@ from deskstream.contracts import subjects
 from deskstream.messaging.arrival import ArrivalOrder
 from deskstream.messaging.declare import Declaration
 from deskstream.messaging.ending import end
-from deskstream.messaging.fates import is_transient
+from deskstream.messaging.fates import DATABASE_UNWELL, is_transient
 from deskstream.messaging.item import from_stream
 from deskstream.messaging.provisioned import stream_info
 from deskstream.messaging.pulling import Puller
@@ -41,16 +41,7 @@ _HEARD_TO: Final = "UPDATE lanes_heard SET heard_to = $2 WHERE lane = $1 AND hea
 
 log = structlog.get_logger()
 
-_LATE: Final = (
-    TimeoutError,
-    NotRead,
-    NatsError,
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    # Of a session that the server is just ending.
-    asyncpg.InternalClientError,
-)
+_LATE: Final = (*DATABASE_UNWELL, NotRead, NatsError)
 
 
 class Plan(StrEnum):

@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 from deskstream.contracts import subjects
 from deskstream.messaging.backlog import lags_of
 from deskstream.messaging.declare import Declaration
+from deskstream.messaging.fates import DATABASE_UNWELL
 from deskstream.messaging.publishing import refusal_of
 
 PROBE_WITHIN_S: Final = 2.0
@@ -124,6 +125,6 @@ async def _asked(probe: Callable[[], Awaitable[None]]) -> str | None:
         return str(no)
     except TimeoutError:
         return f"no answer within {PROBE_WITHIN_S:g} s"
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, NatsError) as error:
+    except (*DATABASE_UNWELL, NatsError) as error:
         return f"{type(error).__name__}: {error}"
     return None

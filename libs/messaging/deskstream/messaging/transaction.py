@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from deskstream.messaging.declare import Tx
+from deskstream.messaging.fates import DATABASE_UNWELL
 
 # A batch's statements take arrays and find rows by their keys, one of them or two hundred. PostgreSQL would plan them
 # anew for each short array, which takes three times as long as running them; so each is planned once a connection.
@@ -33,7 +34,7 @@ async def batch_transaction(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterat
 async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
     done = False
     try:
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        with suppress(*DATABASE_UNWELL):
             await connection.execute("ROLLBACK")
             done = True
     finally:

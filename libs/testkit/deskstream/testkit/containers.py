@@ -15,6 +15,7 @@ import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from deskstream.messaging import DATABASE_UNWELL
 from deskstream.runtime.embedded.processes import wait_until
 from deskstream.runtime.privileges.broker import MAX_PAYLOAD, Settings
 from deskstream.testkit.eventually import eventually
@@ -116,7 +117,7 @@ def _configuration(access: Settings) -> bytes:
 async def _answers(url: str) -> bool:
     try:
         connection = await asyncpg.connect(url, timeout=5)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DATABASE_UNWELL:
         return False
     await connection.close()
     return True

@@ -13,14 +13,13 @@ import structlog
 from deskstream.gateway.handlers import SHOWN
 from deskstream.gateway.store import feed
 from deskstream.gateway.store.feed import WINDOW, Wanted
+from deskstream.messaging import DATABASE_UNWELL
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 BACKLOG = 64
 """Chunks of at most `WINDOW` lines that wait for a listener before it is dropped; it resumes where it was."""
 
-# What a database that is being restarted raises; the reader goes on when it is back.
-_UNWELL = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _PAUSE = 1.0
 
 # An event says what it is about under the name that it has for it: conversation_id, ticket_id, issue_id, part_id.
@@ -121,7 +120,7 @@ class LiveFeed:
                 yield chunk
             async for chunk in self._from_now_on(wanted, end):
                 yield chunk
-        except _UNWELL as error:
+        except DATABASE_UNWELL as error:
             log.warning("live_stream_ended", reason=f"{type(error).__name__}: {error}")
         finally:
             self._streams -= 1
@@ -178,7 +177,7 @@ class LiveFeed:
             await self._somebody.wait()
             try:
                 whole = await self._read_on()
-            except _UNWELL as error:
+            except DATABASE_UNWELL as error:
                 log.warning("live_feed_unread", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_PAUSE)
                 continue

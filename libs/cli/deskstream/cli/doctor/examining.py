@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-import asyncpg
 from nats.errors import Error as NatsError
 
 from deskstream.cli.asking import Client, connected
@@ -29,7 +28,7 @@ from deskstream.cli.doctor.surroundings import (
 from deskstream.cli.doctor.tally import CHECK, Tally, TallySheet, balanced
 from deskstream.cli.place import Place, without_password
 from deskstream.cli.problem import Problem
-from deskstream.messaging import Declaration
+from deskstream.messaging import DATABASE_UNWELL, Declaration
 from deskstream.runtime.embedded.servers import EmbeddedServers
 from deskstream.runtime.launch import reach_of
 from deskstream.runtime.settings import RuntimeSettings
@@ -38,7 +37,7 @@ WITHIN_S: Final = 30.0
 CHECK_WITHIN_S: Final = 10.0
 MONITOR: Final = "DESKSTREAM_NATS_MONITOR_URL"
 
-_UNWELL: Final = (OSError, TimeoutError, NatsError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNWELL: Final = (*DATABASE_UNWELL, NatsError)
 _START_POSTGRES: Final = "Start it, or look at DESKSTREAM_POSTGRES_URL ({})."
 _START_NATS: Final = "Start it, or look at DESKSTREAM_NATS_URL."
 

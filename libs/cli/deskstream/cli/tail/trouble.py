@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
 from deskstream.cli.database import Connection, database
 from deskstream.cli.letters.finding import Found, find_all
 from deskstream.cli.problem import Problem
 from deskstream.cli.tail.seen import Seen
+from deskstream.messaging import DATABASE_UNWELL
 from deskstream.messaging.dead_letters import Wanted
 
 LOOK_EVERY_S: Final = 1.0
 TRY_AGAIN_S: Final = 20.0
 MOST: Final = 1000
 
-_UNWELL: Final = (Problem, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNWELL: Final = (*DATABASE_UNWELL, Problem)
 
 
 class Trouble:

@@ -16,7 +16,7 @@ from deskstream.channel_email.parse.names import clean_name
 from deskstream.channel_email.rules import Rules
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
 from deskstream.contracts.outbound import OutboundMessage
-from deskstream.messaging import Outcome, Running, SendFailed
+from deskstream.messaging import DATABASE_UNWELL, Outcome, Running, SendFailed
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -120,7 +120,7 @@ async def _note(pool: Pool, message: OutboundMessage, external_id: str) -> None:
     try:
         async with pool.acquire() as connection:
             await store.note_sent(connection, message, external_id)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except DATABASE_UNWELL as error:
         log.warning("sent_mail_not_noted", reply_id=str(message.reply_id), reason=repr(error)[:300])
 
 

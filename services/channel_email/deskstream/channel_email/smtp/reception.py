@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -17,7 +16,7 @@ from deskstream.channel_email.parse.pool import Readers, ReadersBusy
 from deskstream.channel_email.rules import Rules
 from deskstream.channel_email.store import Rejected
 from deskstream.channel_email.translate import Arrived, translate
-from deskstream.messaging import Running
+from deskstream.messaging import DATABASE_UNWELL, Running
 
 MAX_RECIPIENTS: Final = 100
 
@@ -41,12 +40,9 @@ class _NotKept(Exception):
 
 
 _TRANSIENT: Final = (
+    *DATABASE_UNWELL,
     _NotKept,
     ReadersBusy,
-    TimeoutError,
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
 )
 
 

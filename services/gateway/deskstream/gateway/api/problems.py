@@ -69,6 +69,7 @@ def add_problems(app: FastAPI) -> None:
         asyncpg.OperatorInterventionError,
         asyncpg.InsufficientResourcesError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
     ):
         app.add_exception_handler(unwell, _unwell)
     app.add_exception_handler(Exception, _ours)
