@@ -31,7 +31,7 @@ setup: .venv/ready  ## Make .venv with everything pinned in requirements.lock
 demo: setup  ## Run everything with sample messages, then stop
 	.venv/bin/deskstream demo
 
-up: setup  ## Run everything and stay; prints address and login
+up: setup  ## Run everything and stay; prints addresses and the token of the API
 	.venv/bin/deskstream up
 
 down: setup  ## Stop what `make up` started

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from deskstream.runtime.settings import RuntimeSettings
 from tests.architecture.repository import ROOT, files, text_of
 from tests.architecture.test_architecture_arrows import ARROWS
 
@@ -164,3 +165,10 @@ def test_the_map_names_every_library_and_every_service_on_the_way():
     assert not [path.name for path in ROOT.glob("libs/*") if path.is_dir() and f"libs/{path.name}" not in text]
     # A channel, or a service that only listens, touches its own folder and no map.
     assert not [name for name in ARROWS if name not in text]
+
+
+def test_the_settings_of_every_process_stand_in_the_readme_with_their_defaults():
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\S+) \| \S", text_of(ROOT / "libs/runtime/README.md"), re.MULTILINE)
+    settings = RuntimeSettings.model_fields.items()
+    said = {name.upper(): f"`{field.default}`" if field.default else "–" for name, field in settings}
+    assert dict(rows) == said | {"HEALTH_PORT": "`0`"}

@@ -1,7 +1,10 @@
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from deskstream.cli.registry import COMMANDS
 
@@ -35,6 +38,27 @@ def test_every_command_explains_itself(nowhere, name):
         assert "--install-completion" not in said.out
         # One runs services, the other's answer is a JSON document anyway.
         assert "--json" in said.out or way in (["run"], ["asyncapi"])
+
+
+def parameters():
+    for entry in COMMANDS.values():
+        command = entry.load()
+        for called in getattr(command, "commands", {entry.name: command}).values():
+            yield from ((called, parameter) for parameter in called.params)
+
+
+def test_no_default_is_a_path_of_this_machine(nowhere):
+    here = str(Path.cwd())
+    for name in COMMANDS:
+        for way in ways(COMMANDS[name]):
+            said = nowhere.now(*way, "--help").out
+            assert here not in re.sub(r"[\s│]", "", said), way
+
+
+def test_every_bracket_of_a_help_text_is_shown():
+    said = [parameter.help for _, parameter in parameters() if getattr(parameter, "help", None)]
+    assert len(said) > 100
+    assert not [text for text in said if "[" in text and "[" not in Text.from_markup(text).plain]
 
 
 def test_a_typing_mistake_gets_a_suggestion(nowhere):

@@ -31,7 +31,7 @@ def routing() -> None:
 
 @app.command()
 def apply(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="With [teams.x], [agents.x] and [[rules]].")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help=r"With \[teams.x], \[agents.x] and \[\[rules]].")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only read the file, and say what is wrong in it.")
     ] = False,

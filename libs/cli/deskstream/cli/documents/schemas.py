@@ -14,7 +14,9 @@ app = typer.Typer()
 
 @app.command()
 def command(
-    folder: Annotated[Path, typer.Option(help="Where they lie.")] = schemas.FOLDER,
+    folder: Annotated[
+        Path, typer.Option(help="Where they lie.", show_default="libs/contracts/schemas of the checkout")
+    ] = schemas.FOLDER,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 if one is out of date.")] = False,
     as_json: output.AsJson = False,
 ) -> None:

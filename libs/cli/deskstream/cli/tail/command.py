@@ -29,7 +29,9 @@ def command(  # noqa: PLR0913 - an argument for each option
         list[str] | None, typer.Option("--key", "-k", help="Only about CONV-12, ACC-3, or an id or its beginning.")
     ] = None,
     text: Annotated[str, typer.Option("--text", "-t", help="Only where this text stands somewhere in the event.")] = "",
-    since: Annotated[str | None, typer.Option(help="Begin earlier: 10m, 2h, 1d, 2026-05-01T10:00, beginning.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Begin earlier than now: 10m, 2h, 1d, 2026-05-01T10:00, beginning.")
+    ] = None,
     wire: Annotated[bool, typer.Option("--wire", help="Also what arrives from adapters and leaves for them.")] = False,
     count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after so many.")] = None,
     until_idle: Annotated[

@@ -40,9 +40,10 @@ def command(
     smtp_port: SmtpPort = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; `down` stops it.")] = False,
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="How much the services tell.")
+        Literal["debug", "info", "warning", "error"] | None,
+        typer.Option(help="How much the services tell: DESKSTREAM_LOG_LEVEL, else warning.", show_default=False),
     ] = None,
-    hide_token: Annotated[bool, typer.Option("--hide-token", help="Do not print the login token.")] = False,
+    hide_token: Annotated[bool, typer.Option("--hide-token", help="Do not print the token of the API.")] = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Run everything here: servers and services in one process.
