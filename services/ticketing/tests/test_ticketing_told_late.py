@@ -17,7 +17,7 @@ from deskstream.ticketing.app import SERVICE
 from deskstream.ticketing.domain.part import Part
 from deskstream.ticketing.store import issues, parts
 from services.ticketing.tests.given import ANNA, MORNING, Desk, made_part
-from services.ticketing.tests.test_ticketing_running import OTHERS
+from services.ticketing.tests.running import OTHERS
 
 LINK = "https://code.example/31"
 WAKE = (files("deskstream.ticketing") / "migrations" / "0005_told_late.sql").read_text("utf-8")
