@@ -145,6 +145,9 @@ class Answer:
     becomes: Callable[[Heard[Any]], Any] | None = None
     resolve: Resolve | None = None
     result: Callable[[Any, Sequence[Event]], dict[str, Any]] = lambda state, said: {}
+    alone: bool = False
+    """Whether each has a transaction to itself: what it looks up must hold, whatever else is decided in its batch. That
+    splits the batch it came with, so it is for what is asked seldom."""
 
 
 @dataclass(frozen=True)

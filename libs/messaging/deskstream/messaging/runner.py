@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby, takewhile
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import asyncpg
 import structlog
@@ -42,8 +42,8 @@ UNAVAILABLE = Answered(
 ).model_dump_json()
 
 
-def _tried(item: Item) -> bool:
-    return item.tries > 0
+Way: TypeAlias = Callable[[Sequence[Item]], Awaitable[None]]
+"""How neighbours in the inbox are handled."""
 
 
 class Listener(Protocol):
@@ -123,16 +123,20 @@ class Runner:
     async def handle(self, items: Sequence[Item]) -> None:
         """Runs items to their fate; raises nothing but cancellation."""
         items, later = asked.repeated(items)
-        await self._in_turn([list(group) for _, group in groupby(items, key=self._suspicious)], self._suspected_or_not)
+        await self._in_their_ways(items, self._way)
         if later:
             await self.handle(later)
 
-    async def _suspected_or_not(self, items: Sequence[Item]) -> None:
-        await (self._suspected if self._suspicious(items[0]) else self._together)(items)
+    def _way(self, item: Item) -> Way:
+        if self._suspicious(item):
+            return self._suspected
+        return self._each_alone if type(item.asked) in self._batch.wiring.alone else self._together
 
-    async def _in_turn(
-        self, groups: Sequence[Sequence[Item]], work: Callable[[Sequence[Item]], Awaitable[None]]
-    ) -> None:
+    async def _in_their_ways(self, items: Sequence[Item], way: Callable[[Item], Way]) -> None:
+        groups = [list(group) for _, group in groupby(items, key=way)]
+        await self._in_turn(groups, lambda group: way(group[0])(group))
+
+    async def _in_turn(self, groups: Sequence[Sequence[Item]], work: Way) -> None:
         """One group after the other, unless one came back to the front of the inbox: then the rest waits behind it."""
         for place, group in enumerate(groups):
             await work(group)
@@ -217,10 +221,7 @@ class Runner:
         await self._acknowledge([item for item in items if not item.retry])
         to_try = [item for item in items if item.retry]
         log.warning("suspects_tried", size=len(to_try))
-        await self._in_turn([list(group) for _, group in groupby(to_try, key=_tried)], self._try_suspects)
-
-    async def _try_suspects(self, items: Sequence[Item]) -> None:
-        await (self._each_alone if _tried(items[0]) else self._together)(items)
+        await self._in_their_ways(to_try, lambda item: self._each_alone if item.tries else self._together)
 
     async def _transact(self, items: Sequence[Item], *, alone: bool = False) -> None:
         marks = self._publisher.take_marks()

@@ -24,6 +24,7 @@ class Wiring:
             self._answer(answer)
         self.decided = {name for name, heard in self.hears.items() if any(isinstance(h, On) for h in heard)}
         looking_up = [*(h for heard in self.hears.values() for h in heard), *self.answers.values()]
+        self.alone = {kind for kind, answer in self.answers.items() if answer.alone}
         self.resolves = any(isinstance(handler, (On, Answer)) and handler.resolve for handler in looking_up)
 
     def _hear(self, hear: Hears) -> None:
