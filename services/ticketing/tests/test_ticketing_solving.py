@@ -66,6 +66,19 @@ def no(desk: Desk, one: UUID) -> None:
     desk.customer(one, solved=False)
 
 
+def solved(desk: Desk, one: UUID, category: str = "confirmed") -> None:
+    desk.ask(one, asked.SolveTicket, category=category)
+
+
+def feature(desk: Desk, one: UUID) -> None:
+    solved(desk, one, "feature_request")
+
+
+def broken(desk: Desk, one: UUID) -> None:
+    """A message that says no more than that: no answer to "is this solved?"."""
+    desk.customer(one)
+
+
 GOOD: list[tuple[str, str, Steps]] = [
     ("the customer said so", "confirmed", (yes,)),
     ("a workaround, a filed defect and its link", "workaround", (filed, published, says("workaround", "public_link"))),
@@ -91,6 +104,9 @@ GOOD: list[tuple[str, str, Steps]] = [
 LACKING: list[tuple[str, str, Steps, str]] = [
     ("nobody said so", "confirmed", (), "the customer said that it is solved"),
     ("the customer said no", "confirmed", (no,), "the customer said that it is solved"),
+    ("it is broken again", "confirmed", (yes, solved, broken), "the customer said that it is solved"),
+    ("it is broken again, of which its customer engineer knows nothing", "feature_request",
+     (engineer, tag, feature, broken), "the customer engineer was tagged"),
     ("no workaround was given", "workaround", (filed, published, says("public_link")), "a workaround was given"),
     ("nothing is filed", "workaround", (says("workaround", "public_link"),), "a defect or improvement is filed"),
     ("what was filed is deleted", "workaround", (filed, published, says("workaround", "public_link"), deleted),

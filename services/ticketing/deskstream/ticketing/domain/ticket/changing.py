@@ -30,6 +30,8 @@ def moved(facts: TicketFacts, stage: TicketStage, now: datetime) -> dict[str, An
         changes |= {"asks": None, "pending_since": None, "follow_ups": 0}
     if facts.stage is stages.SOLVED and stage is stages.OPEN:
         changes |= {"resolution": None, "solved_at": None, "asks": None, "pending_since": None, "follow_ups": 0}
+        # What was said of this solution says nothing of the next one.
+        changes |= {"confirmed": None, "engineer_told": False}
         changes["tags"] = {tag: value for tag, value in facts.tags.items() if tag != RESOLUTION_TAG}
     if stage in (stages.CLOSED, stages.CANCELED):
         changes["ended_at"] = now
