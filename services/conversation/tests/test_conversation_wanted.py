@@ -55,9 +55,10 @@ def test_w11_an_approved_answer_leaves_in_the_name_of_its_author_after_its_undo_
 
 def test_w4_a_reminder_leaves_at_once_is_automatic_and_moves_nothing():
     story = with_ticket(Stage.WAITING_ON_USER)
-    said = wanted(story, by=None, undo=UNDO, asks=None)
+    said = wanted(story, by=None, undo=UNDO)
     assert names(said) == ["agent_replied", "outbound_message", "ticket_spoken_for"]
     assert (said[0].reply.automatic, said[1].automatic, said[1].reminds, said[2].automatic) == (True,) * 4
+    assert said[1].asks_solved
     assert (story.facts.stage, story.facts.public_replies) == (Stage.WAITING_ON_USER, 1)
 
 

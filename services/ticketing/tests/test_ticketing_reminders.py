@@ -30,6 +30,14 @@ def test_w4_a_reminder_counts_when_it_left_and_not_when_it_was_wanted():
     assert (counted(desk, one), len(desk.told(FollowUpSent))) == (1, 1)
 
 
+@pytest.mark.parametrize("asks", ["confirmation", "information"])
+def test_w4_a_reminder_asks_what_was_asked_so_that_a_yes_or_no_can_be_clicked(asks):
+    desk, one = pending(asks)
+    desk.wake(one)
+    assert [wanted.speaks_for.asks for wanted in desk.told(ReplyWanted)] == [asks]
+    assert (counted(desk, one), desk.stage(one)) == (1, "pending")
+
+
 @pytest.mark.parametrize("why", ["archived", "suspended", "no_adapter", "confidential"])
 def test_w4_one_that_could_not_be_sent_is_told_to_the_owner_and_tried_again(why):
     desk, one = pending(owner="bruno")

@@ -39,7 +39,7 @@ def remind(steps: Steps, state: Ticket, silence: Silence, now: datetime) -> list
         return [_missed(steps, facts, "no_conversation", now)]
     reply_id = ReplyId(ids.object_id(facts.id, "reminder", facts.version))
     wanted = said(FollowUpWanted, facts, now, {}, reply_id=reply_id, conversation_id=where)
-    text, speaks = reminder(facts, facts.asks), SpeaksFor(ticket_id=facts.id)
+    text, speaks = reminder(facts, facts.asks), SpeaksFor(ticket_id=facts.id, asks=facts.asks)
     return [wanted, ReplyWanted(conversation_id=where, at=now, text=text, speaks_for=speaks, reply_id=reply_id)]
 
 
