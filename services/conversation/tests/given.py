@@ -223,8 +223,8 @@ def in_stage(stage: Stage) -> Story:
     return story
 
 
-def report(story, ticket_id=TKT_7, number=7, stage=TicketStage.OPEN, **more):
-    told = LinkedTicket(id=ticket_id, number=number, title="It crashes", stage=stage)
+def report(story, ticket_id=TKT_7, number=7, stage=TicketStage.OPEN, *, internal=False, **more):
+    told = LinkedTicket(id=ticket_id, number=number, title="It crashes", stage=stage, internal=internal)
     return story.tell(TicketReported(conversation_id=story.id, at=story.now, ticket=told, **more))
 
 

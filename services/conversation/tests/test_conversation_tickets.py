@@ -155,6 +155,15 @@ def test_w4_an_answer_to_what_was_spoken_for_is_about_no_other_closed_ticket():
     assert concerns(story.customer()) == {TKT_7: "this_ticket", TKT_8: "perhaps"}
 
 
+@pytest.mark.parametrize("stage", ["open", "closed"])
+def test_w3_no_customer_s_message_is_about_an_internal_ticket(stage):
+    story = with_tickets(Stage.WAITING_ON_USER, TicketStage(stage))
+    report(story, TKT_8, 8, TicketStage(stage), internal=True)
+    assert concerns(story.customer()) == {TKT_7: "only_one", TKT_8: "perhaps"}
+    report(story, TKT_7, 7, linked=False)
+    assert concerns(story.customer()) == {TKT_8: "perhaps"}
+
+
 def test_w4_which_one_was_closed_last_does_not_hang_on_the_order_of_their_links():
     story = with_tickets(Stage.WAITING_ON_USER, TicketStage.OPEN, TicketStage.OPEN)
     report(story, TKT_8, 8, TicketStage.CLOSED)

@@ -131,6 +131,17 @@ def test_w11_a_ticket_without_a_conversation_is_left_out():
     assert (desk.stage(one), told(desk)) == ("open", [])
 
 
+def test_w11_an_internal_ticket_is_answered_to_no_customer_and_its_title_read_by_none():
+    desk, issue, (one, _) = fixed(conversation(1), conversation(1))
+    desk.ask(one, asked.ChangeTicket, internal=True)
+    approve(desk, issue, "{ticket} is fixed.")
+    assert [wanted.text for wanted in desk.told(ReplyWanted)] == ["TKT-2 “It crashes” is fixed."]
+    assert [(missed.ticket_id, missed.why) for missed in desk.told(AnswerNotSent)] == [(one, "internal")]
+    assert [(event.ticket_number, event.why) for event in desk.told(AnswerLeftOut)] == [(1, "internal")]
+    desk.ask(one, asked.ChangeTicket, internal=False)
+    assert approve(desk, issue) == ([1], ())
+
+
 def test_w11_what_turns_out_only_in_the_conversation_is_told_to_the_issue_and_tried_again():
     desk, issue, (one, _) = fixed(conversation(1), conversation(2))
     assert approve(desk, issue) == ([1, 2], ())

@@ -88,6 +88,14 @@ def test_w4_without_a_conversation_none_counts_and_it_is_never_solved_by_silence
     assert (desk.stage(one), counted(desk, one)) == ("solved", 2)
 
 
+def test_w4_of_an_internal_one_no_customer_is_reminded_and_the_owner_is_told():
+    desk, one = pending(internal=True, owner="bruno")
+    desk.wake(one)
+    assert (desk.told(ReplyWanted), [missed.why for missed in desk.told(FollowUpMissed)]) == ([], ["internal"])
+    (note,) = desk.told(NoteWanted)
+    assert "TKT-1 was not sent: it is internal" in note.text
+
+
 def test_w4_while_nothing_is_heard_of_one_no_other_is_sent_and_the_owner_is_told():
     desk, one = pending(owner="bruno")
     for _ in range(3):

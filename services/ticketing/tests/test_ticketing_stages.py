@@ -148,6 +148,17 @@ def test_w4_a_customer_s_answer_to_a_closed_ticket_opens_its_follow_up():
     assert desk.stage(one) == "closed"
 
 
+def test_w4_the_follow_up_of_an_internal_ticket_is_internal():
+    desk = Desk()
+    one = desk.in_stage("solved")
+    desk.ask(one, asked.ChangeTicket, internal=True)
+    desk.wake(one)
+    desk.customer(one)
+    desk.settle()
+    (two,) = [t for t in desk.tickets if t != one]
+    assert (desk.stage(one), desk.ticket(two).facts.internal) == ("closed", True)
+
+
 def test_w4_a_closed_ticket_that_is_said_to_be_solved_needs_no_follow_up():
     desk = Desk()
     assert desk.customer(desk.in_stage("closed"), solved=True) == []

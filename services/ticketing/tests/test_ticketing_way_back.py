@@ -36,6 +36,22 @@ def test_the_last_issue_opens_the_ticket_and_tells_its_conversation(how, ending,
     assert words in desk.told(TicketReported)[-1].prepared
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        pytest.param("cancel", "We are not pursuing your request any further.", id="N9: a customer knows of no TKT-1"),
+        pytest.param("delete", "Look before you answer: TKT-1, or", id="N9: an agent does, but reads no title aloud"),
+    ],
+)
+def test_what_is_prepared_about_an_internal_ticket(how, words):
+    desk = Desk()
+    one = desk.open(internal=True)
+    desk.ask(one, asked.CancelTicket if how == "cancel" else asked.DeleteTicket, reason="a double")
+    (prepared,) = [report.prepared for report in desk.told(TicketReported) if report.ended]
+    assert prepared.startswith(words)
+    assert "It crashes" not in prepared
+
+
 def test_w11_deleting_an_issue_ends_the_waiting_with_a_warning():
     desk = Desk()
     one = desk.open()

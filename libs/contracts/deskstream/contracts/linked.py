@@ -42,7 +42,9 @@ Silenced = Literal["archived", "suspended", "no_adapter"]
 """Why a conversation sends nothing: it is over, nobody found it valid yet, or nothing sends on its channel."""
 NotSent = (
     Silenced
-    | Literal["confidential", "queue_full", "too_large", "withdrawn", "unknown_conversation", "no_conversation"]
+    | Literal[
+        "confidential", "queue_full", "too_large", "withdrawn", "unknown_conversation", "no_conversation", "internal"
+    ]
 )
 """Why something that a ticket wanted to send did not leave."""
 

@@ -94,6 +94,7 @@ class TicketContinued(Event, lane=LANE, key="ticket_id"):
     ticket_id: TicketId
     follow_up_of: TicketId
     title: str
+    internal: bool = False
     type: TicketType
     severity: Severity
     part: PartRef

@@ -139,13 +139,14 @@ def _answered(state: Conversation, event: CustomerReplied, now: datetime) -> Ite
 def _may_be_meant(state: Conversation) -> list[LinkedTicket]:
     """The unclosed ones; where there are none, the one closed last, so that an answer always finds a ticket (W4).
 
-    Tickets stand in the order in which they were last heard of, and of what is closed nothing more is heard.
+    No customer knows of an internal one. Tickets stand in the order in which they were last heard of, and of what is
+    closed nothing more is heard.
     """
-    tickets = state.facts.tickets
-    unclosed = [ticket for ticket in tickets if ticket.stage in UNCLOSED]
-    if unclosed or any(ticket.id in state.spoken_for for ticket in tickets):
+    shown = [ticket for ticket in state.facts.tickets if not ticket.internal]
+    unclosed = [ticket for ticket in shown if ticket.stage in UNCLOSED]
+    if unclosed or any(ticket.id in state.spoken_for for ticket in state.facts.tickets):
         return unclosed
-    return [ticket for ticket in tickets if ticket.stage is TicketStage.CLOSED][-1:]
+    return [ticket for ticket in shown if ticket.stage is TicketStage.CLOSED][-1:]
 
 
 def _concern(state: Conversation, ticket: LinkedTicket, left: Sequence[LinkedTicket]) -> Concern:

@@ -123,6 +123,7 @@ def _continued(facts: TicketFacts, talk: CustomerAnswered, now: datetime, follow
         at=now,
         follow_up_of=facts.id,
         title=facts.title,
+        internal=facts.internal,
         type=facts.type,
         severity=facts.severity,
         part=facts.part,

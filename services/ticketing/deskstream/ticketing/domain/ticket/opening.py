@@ -58,6 +58,7 @@ def continue_ticket(state: Unopened, said: TicketContinued, now: datetime) -> li
         title=said.title,
         part=said.part,
         owner=said.owner,
+        internal=said.internal,
         channel=said.channel,
         requester=said.requester,
         account=said.account,

@@ -34,6 +34,8 @@ def remind(steps: Steps, state: Ticket, silence: Silence, now: datetime) -> list
     facts = state.facts
     if silence.under_way is not None:
         return [_missed(steps, facts, "no_word", now)]
+    if facts.internal:
+        return [_missed(steps, facts, "internal", now)]
     where = where_asked(state, facts)
     if where is None or facts.asks is None:
         return [_missed(steps, facts, "no_conversation", now)]

@@ -26,9 +26,10 @@ def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Ev
     linked = any(issue.id == ordered.issue_id for issue in facts.issues)
     if not linked or ordered.issue_id in state.told_of or facts.deleted:
         return []
-    if not facts.conversations:
-        missed = said(AnswerNotSent, facts, now, {}, issue_id=ordered.issue_id, why="no_conversation", by=ordered.by)
-        return [missed, _missed(facts, ordered.issue_id, "no_conversation", now)]
+    if facts.internal or not facts.conversations:
+        why: NotSent = "internal" if facts.internal else "no_conversation"
+        missed = said(AnswerNotSent, facts, now, {}, issue_id=ordered.issue_id, why=why, by=ordered.by)
+        return [missed, _missed(facts, ordered.issue_id, why, now)]
     asks = stages.moved_on(Happening.ASKED, facts.stage) is stages.PENDING
     speaks = SpeaksFor(ticket_id=facts.id, asks="confirmation" if asks else None, gives=("answer",))
     text = filled_in(ordered.text, facts)

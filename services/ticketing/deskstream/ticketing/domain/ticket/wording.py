@@ -41,6 +41,7 @@ _NOT_SENT: Final = {
     "withdrawn": "it was taken back",
     "unknown_conversation": "there is no such conversation",
     "no_conversation": "it has no conversation",
+    "internal": "it is internal, and no customer knows of it",
     "no_word": "its conversation says nothing about it",
 }
 
@@ -63,15 +64,16 @@ FOR_CUSTOMERS: Final = {
 
 
 def name_of(facts: TicketFacts) -> str:
-    """`TKT-7 “Crash on start”`."""
-    return f"TKT-{facts.number} “{facts.title}”"
+    """`TKT-7 “Crash on start”`; an internal one's title is no customer's to read."""
+    return f"TKT-{facts.number}" if facts.internal else f"TKT-{facts.number} “{facts.title}”"
 
 
 def prepared(facts: TicketFacts, ending: Ending, issues: tuple[IssueRef, ...] = ()) -> str:
     """What may be answered when the waiting for a ticket is over."""
     links = [issue.public_link for issue in issues if issue.public_link and not issue.confidential]
     link = f" You find it here: {links[0]}." if links else ""
-    return _PREPARED[ending].format(ticket=name_of(facts), link=link)
+    unnamed = facts.internal and ending != "deleted"
+    return _PREPARED[ending].format(ticket="your request" if unnamed else name_of(facts), link=link)
 
 
 def reminder(facts: TicketFacts, asks: Asks) -> str:
