@@ -255,9 +255,9 @@ class Desk:
     def told(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.said if isinstance(event, kind)]
 
-    def in_stage(self, stage: str) -> Any:
+    def in_stage(self, stage: str, **more: Any) -> Any:
         """A ticket that came to a stage the way people bring it there."""
-        one = self.open()
+        one = self.open(**more)
         match stage:
             case "open":
                 self.reply(one)

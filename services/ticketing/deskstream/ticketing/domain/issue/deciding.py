@@ -98,7 +98,7 @@ def _answer(state: IssueState, wish: Wish[Command], now: datetime) -> list[Event
             return working.file(state, _as(wish, asked), now)
         raise Refused("issue_not_found", "There is no such issue. Look for it by its number.")
     if isinstance(asked, RestoreIssue):
-        return working.restore(state.facts, now)
+        return working.restore(state.facts, wish.known.part, now)
     if isinstance(asked, FileIssue):
         return []
     if state.facts.deleted is not None:

@@ -157,8 +157,12 @@ def delete(facts: IssueFacts, asked: DeleteIssue, by: AgentId | None, now: datet
     return [said(IssueDeleted, facts, now, {"deleted": tombstone})]
 
 
-def restore(facts: IssueFacts, now: datetime) -> list[Event]:
-    return [said(IssueRestored, facts, now, {"deleted": None})] if facts.deleted else []
+def restore(facts: IssueFacts, part: PartRef | None, now: datetime) -> list[Event]:
+    """What is not over needs a part that people look at; `part` is the one instead of a deleted one."""
+    if facts.deleted is None:
+        return []
+    moved_to = {"part": part} if part is not None and facts.stage in stages.UNENDED else {}
+    return [said(IssueRestored, facts, now, {"deleted": None, **moved_to})]
 
 
 def insist_on_somebody_of_the_part(wish: Wish[Any]) -> AgentId:

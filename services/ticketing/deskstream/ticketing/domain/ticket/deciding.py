@@ -176,7 +176,7 @@ def _hear_what_left(
 def _answer(state: Ticket, wish: Wish[Command], now: datetime) -> list[Event]:
     facts, asked = state.facts, wish.command
     if isinstance(asked, RestoreTicket):
-        return solving.restore(facts, now)
+        return solving.restore(facts, wish.known.part, now)
     if isinstance(asked, OpenTicket):
         return []
     if facts.deleted is not None:

@@ -75,7 +75,11 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
         case TicketDeleted():
             # What conversations say of it is heard no more.
             return replace(after, relinked=True, handed=())
-        case ConversationLinked() | ConversationUnlinked() | TicketRestored():
+        case TicketRestored():
+            # Nobody knows what the customer said meanwhile, nor what became of a follow-up.
+            anew = Silence(since=event.at, asked_in=after.silence.asked_in) if after.silence else None
+            return replace(after, relinked=True, silence=anew)
+        case ConversationLinked() | ConversationUnlinked():
             return replace(after, relinked=True)
         case _:
             return after
