@@ -216,7 +216,7 @@ def test_w14_a_part_with_work_on_it_is_not_deleted_and_says_what_stands_in_the_w
 def test_w1_there_is_one_default_part_and_it_stays():
     desk, old, new = Desk(), made_part(default=True), made_part()
     desk.parts |= {part.id: Part(part) for part in (old, new)}
-    desk.ask(new.id, asked.SavePart, default=True, known=Known(default=old.id))
+    desk.ask(new.id, asked.SavePart, default=True, known=Known(defaults=(old.id,)))
     desk.settle()
     assert (desk.parts[old.id].facts.default, desk.parts[new.id].facts.default) == (False, True)
     assert [event.part_id for event in desk.told(DefaultPassed)] == [old.id]

@@ -33,7 +33,7 @@ def test_w4_silence_is_counted_anew_from_the_moment_of_restoring(before, then):
 def test_w4_a_follow_up_that_left_while_its_ticket_was_deleted_is_not_waited_for():
     desk = Desk()
     one = desk.in_stage("pending")
-    desk.now = desk.due(one)
+    desk.now = desk.due(one) or desk.now
     assert "follow_up_wanted" in names(desk.tell_ticket(one, TimeCame()))
     desk.ask(one, asked.DeleteTicket, reason="a slip")
     assert desk.deliver() == []
@@ -64,3 +64,27 @@ def test_w14_an_issue_whose_part_is_deleted_goes_on_at_the_default_one_unless_it
     desk.ask(issue, of_issues.DeleteIssue, reason="a slip")
     desk.ask(issue, of_issues.RestoreIssue, known=Known(part=DARK_MODE))
     assert desk.issue(issue).facts.part == part
+
+
+async def test_w9_w14_what_is_restored_stands_on_parts_that_are_there(around):
+    shop = await around.part("Shop", "product")
+    cart = await around.part("Cart", "capability", parent=shop["id"])
+    rows = await around.part("Rows", "feature", parent=cart["id"])
+    lost, kept = [await around.open(part_id=part["id"]) for part in (rows, shop)]
+    issue = await around.file(part_id=cart["id"])
+    gone = [
+        asked.DeleteTicket(ticket_id=lost["id"], reason="a slip"),
+        asked.DeleteTicket(ticket_id=kept["id"], reason="a slip"),
+        of_issues.DeleteIssue(issue_id=issue["id"], reason="a slip"),
+        *(of_issues.DeletePart(part_id=part["id"], reason="old") for part in (rows, cart)),
+    ]
+    for command in gone:
+        await around.ask(command)
+    tickets = [(await around.ask(asked.RestoreTicket(ticket_id=one["id"])))["ticket"] for one in (lost, kept)]
+    again = (await around.ask(of_issues.RestoreIssue(issue_id=issue["id"])))["issue"]
+    assert [one["part"]["number"] for one in (*tickets, again)] == [1, shop["number"], 1]
+    assert await around.refused(of_issues.RestorePart(part_id=rows["id"])) == "parent_is_deleted"
+    for part in (cart, rows):
+        await around.ask(of_issues.RestorePart(part_id=part["id"]))
+    tree = (await around.ask(of_issues.ListParts(below=shop["id"])))["parts"]
+    assert [part["name"] for part in tree] == ["Shop", "Cart", "Rows"]

@@ -131,12 +131,12 @@ def _of_tickets(of: Aggregate) -> list[Answers]:
         of_tickets.RecordAnswer, of_tickets.RecordCustomer, of_tickets.DecideAnswer, of_tickets.HoldTicket,
         of_tickets.EndTicketWait, of_tickets.TagCustomerEngineer, of_tickets.AddTicketTask,
         of_tickets.ChangeTicketTask, of_tickets.SolveTicket, of_tickets.CancelTicket, of_tickets.DeleteTicket,
-        of_tickets.RestoreTicket,
     )  # fmt: skip
     looking_up: dict[type[Any], LookUp] = {
         of_tickets.OpenTicket: look_ups.opening,
         of_tickets.ChangeTicket: look_ups.changing_ticket,
         of_tickets.LinkIssue: look_ups.linking,
+        of_tickets.RestoreTicket: look_ups.restoring_ticket,
     }
     return [
         *(Answer(kind, of, key=_wished, becomes=look_ups.of_ticket, result=_show("ticket")) for kind in plain),
@@ -147,7 +147,7 @@ def _of_tickets(of: Aggregate) -> list[Answers]:
 def _of_issues() -> list[Answers]:
     plain = (
         of_issues.AddIssueTask, of_issues.ChangeIssueTask, of_issues.UnrelateIssue, of_issues.MarkSecurity,
-        of_issues.DeleteIssue, of_issues.RestoreIssue,
+        of_issues.DeleteIssue,
     )  # fmt: skip
     looking_up: dict[type[Any], LookUp] = {
         of_issues.FileIssue: look_ups.filing,
@@ -156,6 +156,7 @@ def _of_issues() -> list[Answers]:
         of_issues.PublishIssue: look_ups.with_people,
         of_issues.MoveIssue: look_ups.moving_issue,
         of_issues.RelateIssue: look_ups.relating,
+        of_issues.RestoreIssue: look_ups.restoring_issue,
     }
     return [
         Answer(of_issues.ApproveAnswer, ISSUES, key=_wished, resolve=look_ups.approving, result=_show_approved),
@@ -165,14 +166,16 @@ def _of_issues() -> list[Answers]:
 
 
 def _of_parts() -> list[Answers]:
-    looking_up: dict[type[Any], LookUp] = {
-        of_issues.SavePart: look_ups.saving_part,
+    answer = partial(Answer, aggregate=PARTS, key=_wished, result=_show("part"))
+    # Whatever else is decided in their batch would hang on a part that goes, or move one that they look at.
+    alone: dict[type[Any], LookUp] = {
         of_issues.MovePart: look_ups.moving_part,
         of_issues.DeletePart: look_ups.deleting_part,
+        of_issues.RestorePart: look_ups.restoring_part,
     }
     return [
-        Answer(of_issues.RestorePart, PARTS, key=_wished, becomes=look_ups.of_part, result=_show("part")),
-        *(Answer(kind, PARTS, key=_wished, resolve=look, result=_show("part")) for kind, look in looking_up.items()),
+        answer(of_issues.SavePart, resolve=look_ups.saving_part),
+        *(answer(kind, resolve=look, alone=True) for kind, look in alone.items()),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from deskstream.contracts import ids
+from deskstream.contracts.chain_facts import PartRef
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TaskId, TicketId
 from deskstream.contracts.issues import (
     AcceptIssue,
@@ -17,10 +18,12 @@ from deskstream.contracts.issues import (
     MovePart,
     PublishIssue,
     RelateIssue,
+    RestoreIssue,
+    RestorePart,
     SavePart,
 )
 from deskstream.contracts.links import TicketContinued
-from deskstream.contracts.ticket_commands import ChangeTicket, LinkIssue, OpenTicket
+from deskstream.contracts.ticket_commands import ChangeTicket, LinkIssue, OpenTicket, RestoreTicket
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited
 from deskstream.messaging import Heard, Tx
 from deskstream.ticketing.domain import Known, Wish
@@ -53,10 +56,6 @@ def of_ticket(heard: Heard[Any]) -> Wish[Any]:
 
 def of_issue(heard: Heard[Any]) -> Wish[Any]:
     return wish_of(heard, heard.data.issue_id)
-
-
-def of_part(heard: Heard[Any]) -> Wish[Any]:
-    return wish_of(heard, heard.data.part_id)
 
 
 def answered(heard: Heard[CustomerAnswered]) -> Answered:
@@ -150,34 +149,64 @@ async def relating(tx: Tx, heard: Sequence[Heard[RelateIssue]], now: datetime) -
 
 
 async def saving_part(tx: Tx, heard: Sequence[Heard[SavePart]], now: datetime) -> list[Wish[Any]]:
+    """With the default parts; one that becomes it earlier in the batch counts for a later one."""
+    defaults = list[PartId]()
+    if any(one.data.default for one in heard):
+        await looking.one_at_a_time(tx, looking.PARTS_AT_A_TIME)
+        defaults = await looking.default_parts(tx)
     parents = await looking.parts_above(tx, [one.data.parent for one in heard if one.data.parent is not None])
-    default = await looking.default_part(tx) if any(one.data.default for one in heard) else None
-    return [
-        wish_of(one, one.data.part_id, Known(parent=parents.get(one.data.parent or PartId(NOBODY)), default=default),
-                "part")
-        for one in heard
-    ]  # fmt: skip
+    wishes = []
+    for one in heard:
+        known = Known(parent=parents.get(one.data.parent or PartId(NOBODY)), defaults=tuple(defaults))
+        wishes.append(wish_of(one, one.data.part_id, known, "part"))
+        if one.data.default:
+            defaults.append(PartId(wishes[-1].object_id))
+    return wishes
 
 
 async def moving_part(tx: Tx, heard: Sequence[Heard[MovePart]], now: datetime) -> list[Wish[Any]]:
-    """The parent with all above it, as earlier ones of the same batch leave it."""
+    """The parent with all above it. It runs alone: an earlier one may be refused, and the tree is as it was."""
     await looking.one_at_a_time(tx, looking.PARTS_AT_A_TIME)
-    asked = [one.data for one in heard]
-    found = await looking.parts_above(tx, [part for one in asked for part in (one.part_id, one.parent)])
+    found = await looking.parts_above(tx, [one.data.parent for one in heard])
     parent_of = {facts.id: facts.parent for facts in found.values()}
-    wishes = []
-    for one in heard:
-        above = _chain(one.data.parent, parent_of)
-        known = Known(parent=found.get(one.data.parent), above=above)
-        wishes.append(wish_of(one, one.data.part_id, known))
-        if one.data.part_id not in above:
-            parent_of[one.data.part_id] = one.data.parent
-    return wishes
+    return [
+        wish_of(
+            one, one.data.part_id, Known(parent=found.get(one.data.parent), above=_chain(one.data.parent, parent_of))
+        )
+        for one in heard
+    ]
 
 
 async def deleting_part(tx: Tx, heard: Sequence[Heard[DeletePart]], now: datetime) -> list[Wish[Any]]:
     hanging = await looking.hanging_on(tx, [one.data.part_id for one in heard])
     return [wish_of(one, one.data.part_id, Known(below=hanging.get(one.data.part_id, ()))) for one in heard]
+
+
+async def restoring_part(tx: Tx, heard: Sequence[Heard[RestorePart]], now: datetime) -> list[Wish[Any]]:
+    parent_of = await looking.parents_of(tx, [one.data.part_id for one in heard])
+    parents = await looking.parts_above(tx, list(parent_of.values()))
+    return [
+        wish_of(one, one.data.part_id, Known(parent=parents.get(parent_of.get(one.data.part_id, PartId(NOBODY)))))
+        for one in heard
+    ]
+
+
+async def restoring_ticket(tx: Tx, heard: Sequence[Heard[RestoreTicket]], now: datetime) -> list[Wish[Any]]:
+    on = await looking.parts_of_tickets(tx, [one.data.ticket_id for one in heard])
+    instead = await _instead(tx, [on.get(one.data.ticket_id) for one in heard])
+    return [wish_of(one, one.data.ticket_id, Known(part=part)) for one, part in zip(heard, instead, strict=True)]
+
+
+async def restoring_issue(tx: Tx, heard: Sequence[Heard[RestoreIssue]], now: datetime) -> list[Wish[Any]]:
+    on = await looking.parts_of_issues(tx, [one.data.issue_id for one in heard])
+    instead = await _instead(tx, [on.get(one.data.issue_id) for one in heard])
+    return [wish_of(one, one.data.issue_id, Known(part=part)) for one, part in zip(heard, instead, strict=True)]
+
+
+async def _instead(tx: Tx, asked: Sequence[PartId | None]) -> list[PartRef | None]:
+    """The default part in place of each that is deleted; None for one that is there."""
+    *found, default = await looking.parts_for(tx, [*asked, None])
+    return [default if part is None else None for part in found]
 
 
 async def awaited_tickets(tx: Tx, heard: Sequence[Heard[TicketAwaited]], now: datetime) -> list[TicketWanted]:

@@ -100,6 +100,7 @@ STATUSES = {
         "default_part_is_needed",
         "part_below_itself",
         "part_has_work",
+        "parent_is_deleted",
         "part_is_deleted",
         "part_keeps_its_kind",
         "side_task_stays_task",

@@ -24,6 +24,7 @@ class Known:
     """What was found in other objects; nothing where nothing was looked for."""
 
     part: PartRef | None = None
+    """The one that is named; of what is restored, the one to put it on if its own is deleted."""
     issue: IssueRef | None = None
     """The other issue that is named; of a duplicate, the original at the end of the chain."""
     people: tuple[AgentId, ...] = ()
@@ -33,7 +34,8 @@ class Known:
     parent: PartFacts | None = None
     above: tuple[PartId, ...] = ()
     """The parent, and every part above it."""
-    default: PartId | None = None
+    defaults: tuple[PartId, ...] = ()
+    """The default part, and whichever else was it or may become it meanwhile."""
     below: tuple[str, ...] = ()
     """What hangs on a part: `3 parts`, `12 tickets`."""
     addressed: Mapping[TicketId, Addressed] = field(default_factory=dict)

@@ -10,7 +10,8 @@ from deskstream.ticketing.domain.issue.changing import shown
 from deskstream.ticketing.domain.part.people import HANGING, in_the_way, spokespeople
 from deskstream.ticketing.store import issues, parts
 
-# Shared with whoever else hangs work on them; whoever deletes one waits for these, or they for him.
+# Shared with whoever else hangs work on them, in other replicas; whoever deletes one waits for these, or they for him.
+# In this one he is not in the same transaction: what deletes or moves parts runs alone.
 _PARTS = """
 SELECT id, default_since, state
 FROM parts
@@ -38,7 +39,8 @@ FROM up
 ORDER BY issue_id, steps
 """
 
-# Links between issues are made by one transaction at a time: two halves of a circle must see each other.
+# Links between issues are made by one transaction at a time: two halves of a circle must see each other. So are moves
+# of parts, and default ones.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('ticketing'), $1)"
 ISSUES_AT_A_TIME, PARTS_AT_A_TIME = 1, 2
 
@@ -70,6 +72,13 @@ SELECT id, duplicate_of
 FROM up
 """
 
+_DEFAULTS = "SELECT id FROM parts WHERE default_since IS NOT NULL ORDER BY default_since"
+
+_PARENTS = "SELECT id, parent FROM parts WHERE id = ANY($1::uuid[]) AND parent IS NOT NULL"
+
+# As above, for what is put below a part.
+_SHARE_PARTS = "SELECT id FROM parts WHERE id = ANY($1::uuid[]) ORDER BY id FOR SHARE"
+
 _ABOVE = "SELECT id, state FROM parts_above($1)"
 
 _LOCK_PARTS = "SELECT id FROM parts WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
@@ -91,6 +100,9 @@ SELECT
 FROM unnest($1::uuid[]) AS asked(id)
 """
 
+_PARTS_OF_TICKETS = "SELECT id, part_id FROM tickets WHERE id = ANY($1::uuid[])"
+_PARTS_OF_ISSUES = "SELECT id, part_id FROM issues WHERE id = ANY($1::uuid[])"
+
 _TICKETS_BY_NUMBER = "SELECT number, id FROM tickets WHERE number = ANY($1::bigint[])"
 _ISSUES_BY_NUMBER = "SELECT number, id FROM issues WHERE number = ANY($1::bigint[])"
 
@@ -104,10 +116,19 @@ async def parts_for(tx: Tx, asked: Sequence[PartId | None]) -> list[PartRef | No
     return [default if one is None else found.get(one) for one in asked]
 
 
-async def default_part(tx: Tx) -> PartId | None:
-    """Where intake goes that names no part."""
-    (found,) = await parts_for(tx, [None])
-    return found.id if found else None
+async def default_parts(tx: Tx) -> list[PartId]:
+    """The part where intake goes that names none; before it, those that did not yet hear that they are it no more."""
+    return [row["id"] for row in await tx.fetch(_DEFAULTS)]
+
+
+async def parts_of_tickets(tx: Tx, asked: Sequence[TicketId]) -> dict[TicketId, PartId]:
+    """Ticket -> its part, deleted or not."""
+    return {row["id"]: row["part_id"] for row in await tx.fetch(_PARTS_OF_TICKETS, asked)}
+
+
+async def parts_of_issues(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, PartId]:
+    """Issue -> its part, deleted or not."""
+    return {row["id"]: row["part_id"] for row in await tx.fetch(_PARTS_OF_ISSUES, asked)}
 
 
 async def issue_refs(tx: Tx, asked: Iterable[IssueId | None]) -> dict[IssueId, IssueRef]:
@@ -145,13 +166,19 @@ async def originals(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, IssueId |
     return {row["id"]: row["duplicate_of"] for row in await tx.fetch(_ORIGINALS, asked)}
 
 
+async def parents_of(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, PartId]:
+    """Part -> the one that it stands below, of those that stand below any."""
+    return {row["id"]: row["parent"] for row in await tx.fetch(_PARENTS, asked)}
+
+
 async def parts_above(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, PartFacts]:
-    """These parts, and all above them."""
+    """These parts, and all above them. Nobody deletes one meanwhile."""
+    await tx.fetch(_SHARE_PARTS, asked)
     return {row["id"]: parts.read(row["state"]).facts for row in await tx.fetch(_ABOVE, asked)}
 
 
 async def hanging_on(tx: Tx, asked: Sequence[PartId]) -> dict[PartId, tuple[str, ...]]:
-    """What stands in the way of deleting each of these parts. Nobody hangs more on them meanwhile."""
+    """What stands in the way of deleting each of these parts. No other replica hangs more on them meanwhile."""
     await tx.fetch(_LOCK_PARTS, asked)
     rows = await tx.fetch(_HANGING, asked, *([stage.value for stage in kind] for kind in HANGING))
     return {row["id"]: in_the_way(row["parts"], row["tickets"], row["issues"]) for row in rows}

@@ -78,7 +78,7 @@ def _answer(state: PartState, wish: Wish[Asked], now: datetime) -> list[Event]:
         case DeletePart():
             return [_delete(facts, wish, asked, now)]
         case RestorePart():
-            return [_said(PartRestored, facts, now, deleted=None)] if facts.deleted else []
+            return _restore(facts, wish, now)
         case _:
             assert_never(asked)
 
@@ -106,9 +106,9 @@ def _change(facts: PartFacts, wish: Wish[Asked], asked: SavePart, now: datetime)
 
 def _saved(facts: PartFacts, wish: Wish[Asked], changes: dict[str, Any], now: datetime) -> list[Event]:
     said: list[Event] = [_said(PartSaved, facts, now, **changes)]
-    before = wish.known.default
-    if changes.get("default") and before is not None and before != facts.id:
-        said.append(DefaultPassed(part_id=before, to=facts.id, at=now))
+    if changes.get("default"):
+        others = (one for one in wish.known.defaults if one != facts.id)
+        said += [DefaultPassed(part_id=one, to=facts.id, at=now) for one in others]
     return said
 
 
@@ -152,6 +152,16 @@ def _delete(facts: PartFacts, wish: Wish[Asked], asked: DeletePart, now: datetim
         sentence = f"On PART-{facts.number} still hang {hanging}. Move them first."
         raise Refused("part_has_work", sentence, hanging=list(wish.known.below))
     return _said(PartDeleted, facts, now, deleted=Tombstone(by=wish.by, at=now, reason=asked.reason))
+
+
+def _restore(facts: PartFacts, wish: Wish[Asked], now: datetime) -> list[Event]:
+    if facts.deleted is None:
+        return []
+    parent = wish.known.parent
+    if parent is not None and parent.deleted is not None:
+        sentence = f"PART-{parent.number}, which PART-{facts.number} stands below, is deleted, too. Restore it first."
+        raise Refused("parent_is_deleted", sentence)
+    return [_said(PartRestored, facts, now, deleted=None)]
 
 
 def _weigh(state: Part, now: datetime) -> list[Event]:
