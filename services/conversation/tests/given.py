@@ -60,7 +60,7 @@ def person(email="ada@acme.com", name=None) -> Identity:
 
 
 ADA = ContactFacts(id=ContactId(new_id()), name="Ada", email="ada@acme.com")
-TKT_7, TKT_8 = TicketId(new_id()), TicketId(new_id())
+TKT_7, TKT_8, TKT_9 = TicketId(new_id()), TicketId(new_id()), TicketId(new_id())
 BOB = ContactFacts(id=ContactId(new_id()), name="Bob", email="bob@acme.com")
 
 

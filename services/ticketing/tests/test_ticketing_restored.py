@@ -1,13 +1,23 @@
-"""W9: what is restored finds itself in a desk that went on without it."""
+"""W9: what is restored, or continued, finds itself in a desk that went on without it."""
 
+from uuid import uuid4
+
+import nats
 import pytest
+import pytest_asyncio
 
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
+from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE, Stamp, encode, event_type
 from deskstream.contracts.linked import UNSOLVED
 from deskstream.contracts.links import PartTicketJoined
+from deskstream.contracts.ticket_talk import CustomerAnswered
+from deskstream.testkit.desk import desk
+from deskstream.testkit.eventually import eventually
+from deskstream.ticketing.app import SERVICE
 from deskstream.ticketing.domain import Known, TimeCame
-from services.ticketing.tests.given import DARK_MODE, PRODUCT, Desk, berlin, names
+from services.ticketing.tests.given import DARK_MODE, MORNING, PRODUCT, Desk, berlin, conversation, names
+from services.ticketing.tests.running import OTHERS, Around
 
 
 @pytest.mark.parametrize(
@@ -88,3 +98,39 @@ async def test_w9_w14_what_is_restored_stands_on_parts_that_are_there(around):
         await around.ask(of_issues.RestorePart(part_id=part["id"]))
     tree = (await around.ask(of_issues.ListParts(below=shop["id"])))["parts"]
     assert [part["name"] for part in tree] == ["Shop", "Cart", "Rows"]
+
+
+@pytest_asyncio.fixture
+async def closing_at_once(database, nats_url, monkeypatch):
+    monkeypatch.setenv("DESKSTREAM_TICKETING_CLOSE_HOURS", "0.00001")
+    async with desk([SERVICE, OTHERS], database, nats_url) as services:
+        yield Around(services["ticketing"])
+
+
+async def hear_answer(to, nats_url):
+    said = CustomerAnswered(
+        ticket_id=to["id"], at=MORNING, conversation=conversation(), message_id=uuid4(), concerns="this_ticket"
+    )
+    stamp = Stamp(uuid4(), 1, correlation=uuid4(), causation=uuid4(), actor=None, at=MORNING)
+    headers = {HEADER_ID: str(stamp.id), HEADER_TYPE: event_type(said), HEADER_SEQUENCE: "1"}
+    client = await nats.connect(nats_url)
+    await client.jetstream().publish(said.subject(), encode(said, stamp).encode(), headers=headers)
+    await client.close()
+
+
+async def test_w4_w14_the_follow_up_of_a_closed_ticket_opens_on_a_part_that_is_there(closing_at_once, nats_url):
+    around = closing_at_once
+    shop = await around.part("Shop", "product")
+    one = await around.open(part_id=shop["id"])
+    await around.ask(asked.RecordCustomer(ticket_id=one["id"], solved=True))
+    await around.ask(asked.SolveTicket(ticket_id=one["id"], category="confirmed"))
+    await around.ticket(one, lambda it: it["stage"] == "closed")
+    await around.ask(of_issues.DeletePart(part_id=shop["id"], reason="old"))
+    await hear_answer(one, nats_url)
+
+    async def opened():
+        tickets = (await around.ask(asked.ListTickets()))["tickets"]
+        return tickets[0] if len(tickets) == 2 else None
+
+    latest = await eventually(opened)
+    assert (latest["follow_up_of"], latest["part"]["number"]) == (one["id"], 1)

@@ -9,7 +9,8 @@ import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import ticket_commands as asked
-from services.ticketing.tests.given import Desk, later
+from deskstream.contracts.way_back import TicketReported
+from services.ticketing.tests.given import Desk, conversation, later
 
 STAGES = ("new", "open", "pending", "on_hold", "solved", "closed", "canceled")
 SAME = {stage: stage for stage in STAGES}
@@ -183,6 +184,60 @@ def test_w4_two_answers_to_a_closed_ticket_open_one_follow_up_and_a_third_opens_
     desk.settle()
     (three,) = [t for t in desk.tickets if t not in (one, two)]
     assert (desk.ticket(three).facts.follow_up_of, desk.stage(three)) == (two, "new")
+
+
+NEXT = conversation(13)
+"""What follows up the conversation that tickets here have, since that is archived."""
+
+
+def links(desk, one):
+    return [where.number for where in desk.ticket(one).facts.conversations]
+
+
+@pytest.mark.parametrize("stage", ["new", "open", "pending", "on_hold", "solved"])
+def test_w3_an_answer_that_was_passed_on_moves_the_ticket_and_links_it_to_where_it_went(stage):
+    desk = Desk()
+    one = desk.in_stage(stage)
+    desk.customer(one, conversation=NEXT, passed_on=True)
+    assert (desk.stage(one), links(desk, one)) == ("new" if stage == "new" else "open", [12, 13])
+    assert [(told.conversation_id, told.linked) for told in desk.told(TicketReported)][-1] == (NEXT.id, True)
+    desk.customer(one, conversation=NEXT, passed_on=True)
+    assert links(desk, one) == [12, 13]
+
+
+def test_w3_an_answer_in_a_conversation_that_was_unlinked_meanwhile_links_it_not_again():
+    desk = Desk()
+    one = desk.in_stage("pending")
+    desk.customer(one, conversation=NEXT)
+    assert (desk.stage(one), links(desk, one)) == ("open", [12])
+
+
+def test_w4_the_follow_up_ticket_hangs_on_each_follow_up_conversation():
+    desk = Desk()
+    one = desk.in_stage("closed")
+    for number in (13, 14):
+        desk.customer(one, conversation=conversation(number), passed_on=True)
+        desk.settle()
+    (two,) = [t for t in desk.tickets if t != one]
+    assert (links(desk, one), links(desk, two)) == ([12], [13, 14])
+
+
+@pytest.mark.parametrize(
+    ("known_as", "more", "told"),
+    [
+        pytest.param("solved", {}, True, id="W4: closed while the customer wrote, and nobody is sure"),
+        pytest.param("closed", {}, False, id="W4: closed long ago, and of two that may be meant the other"),
+        pytest.param("solved", {"solved": True}, False, id="W4: yes, it is solved"),
+        pytest.param(None, {}, False, id="W4: what an earlier version says"),
+    ],
+)
+def test_an_answer_that_may_be_about_what_was_closed_meanwhile(known_as, more, told):
+    desk = Desk()
+    one = desk.in_stage("closed")
+    said = desk.customer(one, "perhaps", stage=known_as, **more)
+    assert [(note.conversation_id, note.text[:55]) for note in said] == (
+        [(conversation().id, "TKT-1 “It crashes” was closed while the customer wrote,")] if told else []
+    )
 
 
 def test_w3_waiting_for_two_ends_with_the_second():

@@ -19,7 +19,7 @@ from deskstream.contracts.facts import (
 )
 from deskstream.contracts.ids import AgentId, ConversationId, ReplyId
 from deskstream.contracts.inbound import Attachment, ChannelName, DeliveryState, Identity, InboxName
-from deskstream.contracts.linked import PreparedAnswer, SpeaksFor
+from deskstream.contracts.linked import PreparedAnswer, SpeaksFor, TicketMeant
 from deskstream.contracts.message import Command, Event
 
 LANE = "events.conversation"
@@ -176,6 +176,8 @@ class MessagePassedOn(Event, lane=FOLLOW_UP_LANE, key="follow_up_id"):
     message: ReceivedMessage
     requester: Identity | None = None
     """How the requester of the archived conversation is reached."""
+    tickets: tuple[TicketMeant, ...] = ()
+    """The archived one's, which hear of the message from the follow-up; none for a stranger's."""
 
 
 class ConversationCommand(Command, service="conversation"):

@@ -73,6 +73,19 @@ class LinkedTicket(Contract):
     """Not for the customer's eyes."""
 
 
+Concerns = Literal["this_ticket", "only_one", "perhaps"]
+"""Whether a message answers what was said for a ticket, or that is its conversation's only unclosed one."""
+
+
+class TicketMeant(Contract):
+    """A ticket that a customer's message may be about."""
+
+    ticket_id: TicketId
+    concerns: Concerns
+    stage: TicketStage
+    """As the conversation knows it."""
+
+
 class IssueRef(Contract):
     """An issue as its tickets know it: never its title or text, and no link of a confidential one."""
 

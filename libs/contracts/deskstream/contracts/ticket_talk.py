@@ -1,9 +1,7 @@
 """What conversations say to tickets (`events.ticket_talk.>`): only those with tickets, so that nobody else pays."""
 
-from typing import Literal
-
 from deskstream.contracts.ids import AgentId, MessageId, ReplyId, TicketId
-from deskstream.contracts.linked import ConversationRef, NotSent, SpeaksFor
+from deskstream.contracts.linked import Concerns, ConversationRef, NotSent, SpeaksFor, TicketStage
 from deskstream.contracts.message import Event
 
 LANE = "events.ticket_talk"
@@ -15,8 +13,11 @@ class CustomerAnswered(Event, lane=LANE, key="ticket_id"):
     ticket_id: TicketId
     conversation: ConversationRef
     message_id: MessageId
-    concerns: Literal["this_ticket", "only_one", "perhaps"]
-    """Whether it answers what was last said for this ticket, or this is the conversation's only unclosed one."""
+    concerns: Concerns
+    stage: TicketStage | None = None
+    """The ticket's, as the conversation knew it."""
+    passed_on: bool = False
+    """It was written in an archived conversation, and went on to this one, its follow-up, which the ticket links."""
     solved: bool | None = None
     """The customer's answer to "is this solved?"."""
 

@@ -105,7 +105,7 @@ def hears(of: Aggregate) -> list[Hears]:
         On(IssueFiledFor, of, key=_ticket),
         On(IssueReported, of, key=_ticket),
         On(AnswerOrdered, of, key=_ticket),
-        On(TicketContinued, of, key=_continued, becomes=look_ups.continued),
+        On(TicketContinued, of, key=_continued, resolve=look_ups.continuing),
         Absorb(TicketJoined, ISSUES, key=_issue),
         On(TicketJoined, ISSUES, key=_issue),
         Absorb(TicketLeft, ISSUES, key=_issue),

@@ -62,10 +62,6 @@ def answered(heard: Heard[CustomerAnswered]) -> Answered:
     return Answered(heard.data, _follow_up_of(heard.data.ticket_id))
 
 
-def continued(heard: Heard[TicketContinued]) -> Continued:
-    return Continued(heard.data, _follow_up_of(heard.data.ticket_id))
-
-
 def _follow_up_of(ticket_id: TicketId) -> TicketId:
     """One for each ticket, whatever is answered to it: two answers in a row must not open two."""
     return TicketId(ids.object_id(ticket_id, "follow_up"))
@@ -201,6 +197,16 @@ async def restoring_issue(tx: Tx, heard: Sequence[Heard[RestoreIssue]], now: dat
     on = await looking.parts_of_issues(tx, [one.data.issue_id for one in heard])
     instead = await _instead(tx, [on.get(one.data.issue_id) for one in heard])
     return [wish_of(one, one.data.issue_id, Known(part=part)) for one, part in zip(heard, instead, strict=True)]
+
+
+async def continuing(tx: Tx, heard: Sequence[Heard[TicketContinued]], now: datetime) -> list[Continued]:
+    """On the part of the closed ticket, which may be deleted since."""
+    instead = await _instead(tx, [one.data.part.id for one in heard])
+    said = [
+        one.data if part is None else one.data.model_copy(update={"part": part})
+        for one, part in zip(heard, instead, strict=True)
+    ]
+    return [Continued(one, _follow_up_of(one.ticket_id)) for one in said]
 
 
 async def _instead(tx: Tx, asked: Sequence[PartId | None]) -> list[PartRef | None]:

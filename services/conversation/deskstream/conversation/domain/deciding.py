@@ -56,7 +56,7 @@ from deskstream.conversation.domain.waking import wake
 def decide(state: State, message: Message, now: datetime) -> list[Event]:
     """What is said about a message, to tickets too. Raises `Refused` when the rules say no, to commands only."""
     said = _decide(state, message, now)
-    return [*said, *told] if (told := talk(state, said, now)) else said
+    return [*said, *told] if (told := talk(state, message, said, now)) else said
 
 
 def _decide(state: State, message: Message, now: datetime) -> list[Event]:

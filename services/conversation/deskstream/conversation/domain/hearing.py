@@ -9,6 +9,7 @@ from deskstream.contracts.facts import ConversationFacts, Stage
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed, heard_at, moved
 from deskstream.conversation.domain.evolving import in_turn
+from deskstream.conversation.domain.meant import meant
 from deskstream.conversation.domain.messages import Incoming
 from deskstream.conversation.domain.people import Writer, who_wrote
 from deskstream.conversation.domain.snoozing import end_snooze_by_reply
@@ -54,6 +55,7 @@ def _passed_on(state: Conversation, incoming: Incoming, now: datetime) -> list[E
         after=needed.after,
         message=incoming.message,
         requester=incoming.message.sender if by == "requester" else state.requester,
+        tickets=tuple(meant(state, incoming, by)),
     )
     return [needed, passed_on]
 

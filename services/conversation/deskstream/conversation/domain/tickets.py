@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from deskstream.contracts import Event
 from deskstream.contracts.conversation import (
     AgentReplied,
     ConversationEvent,
+    ConversationOpened,
     CustomerReplied,
     PutOnHold,
     ReplyWithdrawn,
@@ -15,11 +16,13 @@ from deskstream.contracts.conversation import (
 )
 from deskstream.contracts.conversation_tickets import LinkedTicketsChanged, TicketSuggestionDismissed
 from deskstream.contracts.facts import ConversationFacts, ReceivedMessage, Reply, Wait
-from deskstream.contracts.linked import UNCLOSED, LinkedTicket, PreparedAnswer, TicketStage
+from deskstream.contracts.linked import PreparedAnswer, TicketMeant
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
 from deskstream.conversation.domain import stages
 from deskstream.conversation.domain.changing import changed, moved
+from deskstream.conversation.domain.meant import meant, meant_before
+from deskstream.conversation.domain.messages import Incoming, Message
 from deskstream.conversation.domain.stages import Happening
 from deskstream.conversation.domain.state import Conversation, State, Unopened
 from deskstream.conversation.domain.wanted import ref_of, withdrawn
@@ -29,18 +32,16 @@ PREPARED_LIMIT: Final = 20
 TEXT_FOR_TICKET: Final = 15_000
 """Characters of the chosen messages that a ticket is given."""
 
-Concern = Literal["this_ticket", "only_one", "perhaps"]
 
-
-def talk(state: State, said: Sequence[Event], now: datetime) -> list[Event]:
+def talk(state: State, message: Message, said: Sequence[Event], now: datetime) -> list[Event]:
     """What tickets and issues are told of what was said here. Most conversations have none, and tell nothing."""
+    if isinstance(message, Incoming):
+        return list(_answered(state, message, said, now))
     if isinstance(state, Unopened):
         return []
     told: list[Event] = []
     for event in said:
         match event:
-            case CustomerReplied() if state.facts.tickets and event.by != "stranger":
-                told += _answered(state, event, now)
             case AgentReplied() if event.reply.speaks_for and event.delivery_id is None:
                 told += _spoken(state.facts, event.reply, now)
             case ReplyWithdrawn():
@@ -123,37 +124,30 @@ def prefilled(facts: ConversationFacts, chosen: Sequence[ReceivedMessage]) -> di
     }
 
 
-def _answered(state: Conversation, event: CustomerReplied, now: datetime) -> Iterator[Event]:
-    left = _may_be_meant(state)
-    for ticket in state.facts.tickets:
+def _answered(state: State, incoming: Incoming, said: Sequence[Event], now: datetime) -> Iterator[Event]:
+    """What opens a follow-up answers the tickets of the archived conversation."""
+    for event in said:
+        match event:
+            case CustomerReplied() if isinstance(state, Conversation):
+                yield from _heard(event.after, incoming, meant(state, incoming, event.by), now)
+            case ConversationOpened():
+                yield from _heard(event.after, incoming, meant_before(incoming), now)
+
+
+def _heard(
+    facts: ConversationFacts, incoming: Incoming, meant: Sequence[TicketMeant], now: datetime
+) -> Iterator[Event]:
+    for one in meant:
         yield CustomerAnswered(
-            ticket_id=ticket.id,
+            ticket_id=one.ticket_id,
             at=now,
-            conversation=ref_of(state.facts),
-            message_id=event.message.id,
-            concerns=_concern(state, ticket, left),
-            solved=event.message.solved,
+            conversation=ref_of(facts),
+            message_id=incoming.message.id,
+            concerns=one.concerns,
+            stage=one.stage,
+            passed_on=incoming.passed_on is not None,
+            solved=incoming.message.solved,
         )
-
-
-def _may_be_meant(state: Conversation) -> list[LinkedTicket]:
-    """The unclosed ones; where there are none, the one closed last, so that an answer always finds a ticket (W4).
-
-    No customer knows of an internal one. Tickets stand in the order in which they were last heard of, and of what is
-    closed nothing more is heard.
-    """
-    shown = [ticket for ticket in state.facts.tickets if not ticket.internal]
-    unclosed = [ticket for ticket in shown if ticket.stage in UNCLOSED]
-    if unclosed or any(ticket.id in state.spoken_for for ticket in state.facts.tickets):
-        return unclosed
-    return [ticket for ticket in shown if ticket.stage is TicketStage.CLOSED][-1:]
-
-
-def _concern(state: Conversation, ticket: LinkedTicket, left: Sequence[LinkedTicket]) -> Concern:
-    """W3: an answer is about what the last reply spoke for, or about the only ticket that may be meant."""
-    if ticket.id in state.spoken_for:
-        return "this_ticket"
-    return "only_one" if [ticket] == list(left) else "perhaps"
 
 
 def _spoken(facts: ConversationFacts, reply: Reply, now: datetime) -> Iterator[Event]:

@@ -6,16 +6,19 @@ from typing import Any
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
-from deskstream.contracts.linked import Given, SpeaksFor, TicketStage
+from deskstream.contracts.linked import UNCLOSED, Given, SpeaksFor, TicketStage
 from deskstream.contracts.links import TicketContinued
 from deskstream.contracts.ticket_commands import DecideAnswer, RecordAnswer, RecordCustomer
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
 from deskstream.contracts.ticketing import AgentAnswered, CustomerWrote, TicketChanged
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
+from deskstream.ticketing.domain.ticket.describing import link_if_there_is_room
+from deskstream.ticketing.domain.ticket.evolving import in_turn
 from deskstream.ticketing.domain.ticket.sending import reached
 from deskstream.ticketing.domain.ticket.stages import Happening
 from deskstream.ticketing.domain.ticket.state import Ticket
+from deskstream.ticketing.domain.ticket.telling import closed_meanwhile
 from deskstream.ticketing.domain.wishes import Wish
 
 
@@ -64,12 +67,29 @@ def _published(facts: TicketFacts) -> bool:
 
 def customer_answered(state: Ticket, talk: CustomerAnswered, now: datetime, *, follow_up: TicketId) -> list[Event]:
     """W3: a pending ticket is open again; another one only if the message is about it, else the agent decides."""
-    facts = state.facts
-    sure = talk.concerns != "perhaps"
-    if facts.stage is stages.CLOSED:
-        return [_continued(facts, talk, now, follow_up)] if sure and not talk.solved else []
-    if facts.stage is stages.CANCELED:
+    if state.facts.stage is stages.CLOSED:
+        return _answered_closed(state.facts, talk, now, follow_up)
+    if state.facts.stage is stages.CANCELED:
         return []
+    return in_turn(
+        state,
+        lambda then: link_if_there_is_room(then.facts, talk.conversation, now) if talk.passed_on else [],
+        lambda then: _customer_wrote(then.facts, talk, now),
+    )
+
+
+def _answered_closed(facts: TicketFacts, talk: CustomerAnswered, now: datetime, follow_up: TicketId) -> list[Event]:
+    """Where it was closed only while the customer wrote, and nobody can be sure, the agent is told."""
+    if talk.solved:
+        return []
+    if talk.concerns != "perhaps":
+        return [_continued(facts, talk, now, follow_up)]
+    meanwhile = talk.stage in UNCLOSED and not facts.internal
+    return [closed_meanwhile(facts, talk.conversation.id, now)] if meanwhile else []
+
+
+def _customer_wrote(facts: TicketFacts, talk: CustomerAnswered, now: datetime) -> list[Event]:
+    sure = talk.concerns != "perhaps"
     happening = Happening.CUSTOMER_ANSWERS_THIS if sure else Happening.CUSTOMER_ANSWERS
     stage = stages.moved_on(happening, facts.stage)
     changes: dict[str, Any] = {}
@@ -89,7 +109,12 @@ def customer_answered(state: Ticket, talk: CustomerAnswered, now: datetime, *, f
 def answered_again(state: Ticket, said: TicketContinued, now: datetime, *, follow_up: TicketId) -> list[Event]:
     """W4: another answer to a closed ticket is about the follow-up that it has already."""
     talk = CustomerAnswered(
-        ticket_id=state.id, at=now, conversation=said.conversation, message_id=said.message_id, concerns="this_ticket"
+        ticket_id=state.id,
+        at=now,
+        conversation=said.conversation,
+        message_id=said.message_id,
+        concerns="this_ticket",
+        passed_on=True,
     )
     return customer_answered(state, talk, now, follow_up=follow_up)
 

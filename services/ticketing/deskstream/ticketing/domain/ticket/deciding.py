@@ -140,7 +140,7 @@ def _hear(promise: Promise, state: Ticket, message: Heard, now: datetime) -> lis
         case TicketSpokenFor() | TicketNotSpokenFor() | ReachChanged():
             return _hear_what_left(promise, state, message, now)
         case Awaited():
-            return describing.link_who_waits(state.facts, message.conversation, now)
+            return describing.link_if_there_is_room(state.facts, message.conversation, now)
         case IssueFiledFor():
             return waiting.filed_for(state, message, now)
         case IssueReported():

@@ -68,8 +68,8 @@ def link_conversation(facts: TicketFacts, asked: LinkConversation, now: datetime
     return _linked(facts, asked.conversation, now)
 
 
-def link_who_waits(facts: TicketFacts, conversation: ConversationRef, now: datetime) -> list[Event]:
-    """A conversation that waits for the ticket; where it cannot be linked, it hears of the end all the same."""
+def link_if_there_is_room(facts: TicketFacts, conversation: ConversationRef, now: datetime) -> list[Event]:
+    """A conversation that waits for the ticket, or follows up one of its own: nobody asked who could be refused."""
     full = len(facts.conversations) >= CONVERSATIONS_LIMIT
     return [] if full or facts.stage in (stages.CLOSED, stages.CANCELED) else _linked(facts, conversation, now)
 

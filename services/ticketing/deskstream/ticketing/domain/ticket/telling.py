@@ -5,11 +5,17 @@ from datetime import datetime, timedelta
 
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import TicketFacts
-from deskstream.contracts.ids import AgentId
+from deskstream.contracts.ids import AgentId, ConversationId
 from deskstream.contracts.ticketing import CustomerEngineerTold, FollowUpMissed, IssueNotLinked, SolvingStopped
 from deskstream.contracts.way_back import NoteWanted
 from deskstream.ticketing.domain.ticket.state import TicketState, where_asked
-from deskstream.ticketing.domain.ticket.wording import engineer_note, missed_note, not_linked_note, owner_note
+from deskstream.ticketing.domain.ticket.wording import (
+    closed_note,
+    engineer_note,
+    missed_note,
+    not_linked_note,
+    owner_note,
+)
 
 
 def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: datetime) -> Iterator[NoteWanted]:
@@ -32,9 +38,17 @@ def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: date
                 yield from _note(state, event.after, event.after.owner, text, now)
 
 
+def closed_meanwhile(facts: TicketFacts, where: ConversationId, now: datetime) -> NoteWanted:
+    """The customer may have answered it while it was closed."""
+    return _to(facts.owner, where, closed_note(facts), now)
+
+
 def _note(state: TicketState, facts: TicketFacts, to: AgentId | None, text: str, now: datetime) -> Iterator[NoteWanted]:
     where = where_asked(state, facts)
     if where is not None:
-        mention = f"@{to} " if to else ""
-        mentions = (to,) if to else ()
-        yield NoteWanted(conversation_id=where, at=now, text=mention + text, mentions=mentions)
+        yield _to(to, where, text, now)
+
+
+def _to(to: AgentId | None, where: ConversationId, text: str, now: datetime) -> NoteWanted:
+    mention, mentions = (f"@{to} ", (to,)) if to else ("", ())
+    return NoteWanted(conversation_id=where, at=now, text=mention + text, mentions=mentions)

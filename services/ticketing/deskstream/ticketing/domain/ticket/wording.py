@@ -107,6 +107,14 @@ def not_linked_note(facts: TicketFacts, issue: int, why: str) -> str:
     return f"ISS-{issue} was filed for {name_of(facts)} and is not linked to it: {_NOT_LINKED[why]}."
 
 
+def closed_note(facts: TicketFacts) -> str:
+    """What its owner is told of a message that may be about it, and that came while it was closed."""
+    return (
+        f"{name_of(facts)} was closed while the customer wrote, who may have meant it. "
+        "If so, open another ticket: what is closed is final."
+    )
+
+
 def owner_note(facts: TicketFacts, tasks: Sequence[int]) -> str:
     """What keeps a ticket from being solved: tasks by number, for their titles are for the ticket's readers only."""
     numbers = ", ".join(map(str, tasks))
