@@ -159,7 +159,9 @@ class Desk:
     def _addressed(self, of: UUID) -> dict[TicketId, Addressed]:
         waiting = [self.tickets.get(one) for one, joined in self.issue(of).tickets.items() if not joined.answered]
         known = [state.facts for state in waiting if isinstance(state, ticket.Ticket)]
-        return {it.id: Addressed(it.number, tuple(one.silenced for one in it.conversations)) for it in known}
+        return {
+            it.id: Addressed(it.number, tuple(one.silenced for one in it.conversations), it.internal) for it in known
+        }
 
     def open(self, *, at: PartRef = PRODUCT, issue_of: UUID | None = None, **more: Any) -> Any:
         """A ticket of Ada's."""

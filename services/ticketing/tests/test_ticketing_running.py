@@ -213,6 +213,17 @@ async def test_w12_a_customer_sees_stages_in_plain_words_and_no_internal_ticket(
     ]
 
 
+async def test_w11_an_approved_answer_names_the_internal_tickets_that_it_leaves_out(around):
+    inside, outside = await around.open(internal=True), await around.open()
+    issue = await around.file(inside, outside)
+    await around.issue(issue, lambda it: it["weight"]["tickets"] == 2)
+    await around.ask(of_issues.AcceptIssue(issue_id=issue["id"]))
+    await around.ask(of_issues.MoveIssue(issue_id=issue["id"], stage="completed"))
+    approved = await around.ask(of_issues.ApproveAnswer(issue_id=issue["id"], text="It is fixed."))
+    left_out = [{"why": "internal", "tickets": [f"TKT-{inside['number']}"]}]
+    assert (approved["answered"], approved["left_out"]) == (1, left_out)
+
+
 async def test_w12_no_title_that_a_customer_sees_names_a_confidential_issue(around):
     link = "https://code.example/acme/shop/31"
     issue = await around.file(title="Zephyr overflow")

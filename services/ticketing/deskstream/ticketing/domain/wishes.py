@@ -17,6 +17,7 @@ class Addressed(NamedTuple):
 
     number: int
     silenced: tuple[Silenced | None, ...]
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ SELECT
     w.object_id,
     t.id,
     t.number,
+    t.internal,
     ARRAY(
         SELECT conversation ->> 'silenced'
         FROM json_array_elements(t.state::json #> '{facts,conversations}') WITH ORDINALITY AS of(conversation, place)
@@ -28,5 +29,5 @@ async def addressed(tx: Tx, issues: Sequence[IssueId]) -> dict[IssueId, dict[Tic
     found: dict[IssueId, dict[TicketId, Addressed]] = {}
     for row in await tx.fetch(_ADDRESSED, issues):
         of_issue = found.setdefault(IssueId(row["object_id"]), {})
-        of_issue[TicketId(row["id"])] = Addressed(row["number"], tuple(row["silenced"]))
+        of_issue[TicketId(row["id"])] = Addressed(row["number"], tuple(row["silenced"]), row["internal"])
     return found

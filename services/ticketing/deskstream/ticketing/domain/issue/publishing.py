@@ -145,11 +145,13 @@ def _telling(state: Issue) -> list[str]:
 
 
 def _unreached(addressed: Mapping[TicketId, Addressed]) -> dict[TicketId, NotSent]:
-    """Tickets of whose conversations none sends anything; why is said of the latest."""
+    """Tickets that no customer knows of, or of whose conversations none sends anything; why is said of the latest."""
     unreached: dict[TicketId, NotSent] = {}
     for ticket, one in addressed.items():
         silent = [why for why in one.silenced if why is not None]
-        if len(silent) == len(one.silenced):
+        if one.internal:
+            unreached[ticket] = "internal"
+        elif len(silent) == len(one.silenced):
             unreached[ticket] = silent[-1] if silent else "no_conversation"
     return unreached
 
