@@ -1,5 +1,7 @@
 """What else a sample mail tells: that no person wrote it, its thread, what came back, its files, its HTML."""
 
+from dataclasses import replace
+
 import pytest
 
 from deskstream.channel_email.domain import Bounce
@@ -87,6 +89,28 @@ def test_n3_the_thread(name, to, tokens, references):
     hints = thread.asked.message.thread
 
     assert (hints.tokens, hints.references) == (tokens, references)
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        pytest.param("gmail_reply", REPLY, id="W3: our Message-ID names the reply"),
+        pytest.param("outlook_reply_german", None, id="W3: ids of others name none"),
+        pytest.param("guessed_token", None, id="P15: nor does one that we did not sign"),
+        pytest.param("plain", None, id="W3: nor does a mail that answers nothing"),
+    ],
+)
+def test_which_of_our_replies_it_answers(name, answers):
+    assert arrive(name).asked.message.answers == answers
+
+
+def test_w3_of_several_replies_it_answers_the_nearest():
+    earlier = OUR_ID.replace(str(REPLY), str(CONVERSATION))
+    mail = replace(read_mail(sample("plain")).mail, in_reply_to=(), references=(earlier, OUR_ID, "<1@acme.example>"))
+    arrived = Arrived(mail, "x@example.net", ("support@example.org",), "0" * 64)
+    assert translate(arrived, RULES).asked.message.answers == REPLY
+    answering = replace(arrived, mail=replace(mail, in_reply_to=(earlier,)))
+    assert translate(answering, RULES).asked.message.answers == CONVERSATION
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_everything_that_the_adapter_said_is_passed_on():
         "no_auto_answer": True,
         "flags": ("message_id_made",),
         "language": "en",
+        "answers": ReplyId(UUID(int=7)),
         "sent_at": NOW,
     }
     message = receive(NOBODY, arrived("new", **said)).message

@@ -84,6 +84,8 @@ class ReceivedMessage(Contract):
     """Reasons to look before it reaches an agent; empty for a valid message."""
     flags: tuple[str, ...] = ()
     language: str | None = None
+    answers: ReplyId | None = None
+    """Which of our replies it answers, by the id under which that was sent."""
     solved: bool | None = None
     """The customer's answer to "is this solved?", when this message is one."""
     sent_at: datetime | None = None

@@ -155,6 +155,8 @@ class InboundMessage(FromAdapter):
     raw_blob: Sha256 | None = None
     attachments: tuple[Attachment, ...] = Field((), max_length=200)
     thread: ThreadHints = ThreadHints()
+    answers: ReplyId | None = None
+    """The `reply_id` of the outbound message that it answers, where the channel can tell."""
     automatic: Automatic | None = None
     no_auto_answer: bool = False
     """The sender asks for no automatic answer (X-Auto-Response-Suppress); still a person's message."""

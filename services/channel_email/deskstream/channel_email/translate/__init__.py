@@ -14,7 +14,7 @@ from deskstream.channel_email.rules import Rules
 from deskstream.channel_email.translate.automatic import automatic_kind, no_auto_answer, spam_marks
 from deskstream.channel_email.translate.fit import ATTACHMENTS_BYTES, COPIED_BYTES, FittedBody, fit_body, within
 from deskstream.channel_email.translate.names import name_flags
-from deskstream.channel_email.translate.threads import bounce_of, is_own_echo, thread_hints
+from deskstream.channel_email.translate.threads import answered_reply, bounce_of, is_own_echo, thread_hints
 from deskstream.contracts.inbound import NEVER, Attachment, Identity, InboundMessage
 
 CHANNEL = "email"
@@ -76,6 +76,7 @@ def _message(arrived: Arrived, rules: Rules, *, sender: Address, body: FittedBod
         body_blob=sha256(body.whole[0]).hexdigest() if body.whole else None,
         raw_blob=arrived.raw_sha256,
         thread=thread_hints(mail, arrived.recipients, rules),
+        answers=answered_reply(mail, rules),
         automatic=automatic_kind(mail, arrived.mail_from, rules),
         no_auto_answer=no_auto_answer(mail),
         spam_marks=spam_marks(mail, rules),

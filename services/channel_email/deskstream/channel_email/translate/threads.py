@@ -8,6 +8,7 @@ from deskstream.channel_email.parse.parsed import ParsedMail
 from deskstream.channel_email.rules import Rules, plus_of
 from deskstream.channel_email.translate.fit import REFERENCES_BYTES, within
 from deskstream.contracts import thread_token
+from deskstream.contracts.ids import ReplyId
 from deskstream.contracts.inbound import ThreadHints
 
 MAX_HINTS = 50
@@ -15,12 +16,18 @@ MAX_HINTS = 50
 
 def thread_hints(mail: ParsedMail, recipients: Iterable[str], rules: Rules) -> ThreadHints:
     """Tokens and references, the strongest and nearest first; subjects never count."""
-    nearest_first = tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
+    nearest_first = _answered_ids(mail)
     tokens = dict.fromkeys((*_of_recipients(mail, recipients, rules), *_of_ids(mail, nearest_first)))
     return ThreadHints(
         tokens=tuple(tokens)[:MAX_HINTS],
         references=within(nearest_first, REFERENCES_BYTES)[:MAX_HINTS],
     )
+
+
+def answered_reply(mail: ParsedMail, rules: Rules) -> ReplyId | None:
+    """Which of our replies it answers: the nearest one whose id we signed."""
+    ours = (found for message_id in _answered_ids(mail) if (found := read_our_id(message_id)))
+    return next((one.reply_id for one in ours if thread_token.read(one.token, rules.secret)), None)
 
 
 def bounce_of(mail: ParsedMail, rules: Rules) -> Bounce | None:
@@ -37,6 +44,11 @@ def is_own_echo(mail: ParsedMail, rules: Rules) -> bool:
     """Whether this is a mail that we sent ourselves, back by some list or forwarding."""
     ours = read_our_id(mail.message_id) if mail.message_id else None
     return ours is not None and thread_token.read(ours.token, rules.secret) is not None
+
+
+def _answered_ids(mail: ParsedMail) -> tuple[str, ...]:
+    """The nearest first."""
+    return tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
 
 
 def _of_recipients(mail: ParsedMail, recipients: Iterable[str], rules: Rules) -> Iterator[str]:
