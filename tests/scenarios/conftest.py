@@ -157,3 +157,10 @@ async def broker(nats_url):
     client = await nats.connect(nats_url)
     yield client
     await client.close()
+
+
+@pytest.fixture
+def relay(monkeypatch, smtp_sink):
+    """The customers' mail server."""
+    monkeypatch.setenv("DESKSTREAM_EMAIL_RELAY", f"smtp://{smtp_sink.host}:{smtp_sink.port}")
+    return smtp_sink

@@ -30,13 +30,6 @@ def answering(ours, text, message_id):
     return mail
 
 
-@pytest.fixture
-def relay(monkeypatch, smtp_sink):
-    """The customers' mail server."""
-    monkeypatch.setenv("DESKSTREAM_EMAIL_RELAY", f"smtp://{smtp_sink.host}:{smtp_sink.port}")
-    return smtp_sink
-
-
 async def furnish(desk):
     for agent in ("anna", "bruno"):
         await desk.ask(SaveAgent(agent=agent, name=agent.title(), availability=Availability.AVAILABLE))

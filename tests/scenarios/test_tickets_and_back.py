@@ -1,6 +1,8 @@
 """The seed stories of tickets, on all services: three wishes in a mail, one fix for two, silence, a secret."""
 
 from email.message import EmailMessage
+from email.mime.text import MIMEText
+from email.utils import parseaddr
 
 import pytest
 
@@ -189,6 +191,56 @@ async def test_w4_a_silent_customer_is_reminded_twice_then_it_is_solved_and_clos
         assert len(await left(desk, 3)) == 3
         shown = await when(desk, 1, lambda it: it["tickets"][0]["stage"] == "closed", "its closed ticket")
         assert (shown["stage"], shown["public_replies"]) == ("waiting_on_user", 1)
+
+
+async def test_w3_a_mail_is_about_the_ticket_of_the_reply_that_it_answers_also_once_that_is_archived(open_desk, relay):
+    async with open_desk() as desk:
+        await desk.mail(letter("ada@acme.example", "Two wishes"))
+        shown = await conversation(desk, 1)
+        one, two = [await opened_from(desk, shown, title=title) for title in ("A crash", "Dark mode")]
+        await when(desk, 1, lambda it: len(it["tickets"]) == 2, "two tickets")
+        for each in (one, two):
+            await speak_for(desk, each)
+            await ticket(desk, each, lambda it: it["stage"] == "open")
+        wait = {"kind": "third_party", "name": "the hosting provider"}
+        for each in (one, two):
+            await desk.ask(of_tickets.HoldTicket(ticket_id=each["id"], waits=[wait]), "anna")
+        mails = [sent.message for sent in await relay.received(2, within=10)]
+        (first,) = [mail for mail in mails if f"About TKT-{one['number']}." in str(mail)]
+        await desk.mail(answering(first, "once"), parseaddr(first["Reply-To"])[1])
+        await ticket(desk, one, lambda it: it["stage"] == "open")
+        await ticket(desk, two, lambda it: it["stage"] == "on_hold" and it["undecided"])
+        await desk.ask(of_tickets.HoldTicket(ticket_id=one["id"], waits=[wait]), "anna")
+        await desk.ask(of_conversations.Archive(conversation_id=shown["id"]), "anna")
+        await desk.mail(answering(first, "twice"), parseaddr(first["Reply-To"])[1])
+        moved = await ticket(desk, one, lambda it: it["stage"] == "open" and len(it["conversations"]) == 2)
+        assert [where["number"] for where in moved["conversations"]] == [1, 2]
+        await ticket(desk, two, lambda it: it["stage"] == "on_hold" and len(it["conversations"]) == 2)
+        await when(desk, 2, lambda it: len(it["tickets"]) == 2, "its tickets")
+        assert not await desk.waiting()
+
+
+async def speak_for(desk, one):
+    """A reply that leaves at once, and names this ticket only."""
+    shown = await conversation(desk, 1)
+    await desk.ask(
+        of_conversations.SendReply(
+            conversation_id=shown["id"],
+            text=f"About TKT-{one['number']}.",
+            last_seen=shown["version"],
+            confirm=True,
+            speaks_for=[{"ticket_id": one["id"]}],
+        ),
+        "anna",
+    )
+
+
+def answering(ours, text):
+    """As a mail program writes it: the library's newer class would encode an id as long as ours."""
+    mail = MIMEText(text)
+    mail["From"], mail["To"], mail["Subject"] = "ada@acme.example", ours["Reply-To"], f"Re: {ours['Subject']}"
+    mail["Message-ID"], mail["In-Reply-To"] = f"<{text}@acme.example>", ours["Message-ID"]
+    return mail
 
 
 async def test_w12_a_security_defect_is_told_to_the_customer_without_its_link_or_its_words(open_desk):

@@ -228,6 +228,18 @@ def report(story, ticket_id=TKT_7, number=7, stage=TicketStage.OPEN, *, internal
     return story.tell(TicketReported(conversation_id=story.id, at=story.now, ticket=told, **more))
 
 
+def with_tickets(stage, *stages):
+    """A conversation in a stage, with tickets in theirs: TKT-7, TKT-8."""
+    story = in_stage(stage)
+    for (ticket_id, number), ticket_stage in zip(((TKT_7, 7), (TKT_8, 8)), stages, strict=False):
+        report(story, ticket_id, number, ticket_stage)
+    return story
+
+
+def of_kind(said, kind):
+    return [event for event in said if isinstance(event, kind)]
+
+
 def names(said) -> list[str]:
     return [event.NAME for event in said]
 

@@ -30,27 +30,13 @@ from services.conversation.tests.given import (
     in_stage,
     letter,
     names,
+    of_kind,
     person,
     report,
+    with_tickets,
 )
 
 FIVE_MINUTES = timedelta(minutes=5)
-
-
-def with_tickets(stage, *stages):
-    """A conversation in a stage, with tickets in theirs: TKT-7, TKT-8."""
-    story = in_stage(stage)
-    for (ticket_id, number), ticket_stage in zip(((TKT_7, 7), (TKT_8, 8)), stages, strict=False):
-        report(story, ticket_id, number, ticket_stage)
-    return story
-
-
-def concerns(said):
-    return {event.ticket_id: event.concerns for event in said if isinstance(event, CustomerAnswered)}
-
-
-def of_kind(said, kind):
-    return [event for event in said if isinstance(event, kind)]
 
 
 HOW = {"completed": "completed", "wont_fix": "completed", "cancelled": "cancelled", "deleted": "cancelled"}
@@ -113,62 +99,6 @@ def test_c6_closing_changes_no_ticket():
     assert names(story.resolve(Resolution.CONTINUED_IN_TICKET)) == ["conversation_resolved"]
     assert names(story.archive()) == ["conversation_archived"]
     assert [ticket.stage for ticket in story.facts.tickets] == ["open"]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        pytest.param("open", None, {TKT_7: "only_one"}, id="W3: the only one"),
-        pytest.param("open", "open", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: one of two"),
-        pytest.param("open", "closed", {TKT_7: "only_one", TKT_8: "perhaps"}, id="W3: the only unclosed one"),
-        pytest.param("closed", None, {TKT_7: "only_one"}, id="W4: the only one, though closed"),
-        pytest.param("closed", "canceled", {TKT_7: "only_one", TKT_8: "perhaps"}, id="W4: the only closed one"),
-        pytest.param("closed", "closed", {TKT_7: "perhaps", TKT_8: "only_one"}, id="W4: the one closed last"),
-        pytest.param("canceled", "canceled", {TKT_7: "perhaps", TKT_8: "perhaps"}, id="W3: canceled is final"),
-    ],
-)
-def test_w3_every_ticket_hears_what_the_customer_wrote_and_how_sure_it_is(first, second, expected):
-    stages = [TicketStage(stage) for stage in (first, second) if stage]
-    story = with_tickets(Stage.WAITING_ON_USER, *stages)
-    said = story.customer("Still broken", solved=False)
-    assert concerns(said) == expected
-    assert {event.solved for event in of_kind(said, CustomerAnswered)} == {False}
-
-
-def test_w3_an_answer_to_a_reply_is_about_the_tickets_that_it_spoke_for():
-    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN, TicketStage.ON_HOLD)
-    said = story.reply("Try 1.2.", speaks_for=(SpeaksFor(ticket_id=TKT_8, asks="confirmation"),))
-    (spoken,) = of_kind(said, TicketSpokenFor)
-    assert (spoken.ticket_id, spoken.speaks.asks, spoken.by, spoken.automatic) == (TKT_8, "confirmation", "anna", False)
-    assert concerns(story.customer()) == {TKT_7: "perhaps", TKT_8: "this_ticket"}
-    story.reply("On it.", signal=True)
-    assert concerns(story.customer())[TKT_8] == "this_ticket"
-    story.reply("By the way.")
-    assert concerns(story.customer())[TKT_8] == "perhaps"
-
-
-def test_w4_an_answer_to_what_was_spoken_for_is_about_no_other_closed_ticket():
-    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN, TicketStage.OPEN)
-    story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7),))
-    report(story, TKT_7, 7, TicketStage.CLOSED)
-    report(story, TKT_8, 8, TicketStage.CLOSED)
-    assert concerns(story.customer()) == {TKT_7: "this_ticket", TKT_8: "perhaps"}
-
-
-@pytest.mark.parametrize("stage", ["open", "closed"])
-def test_w3_no_customer_s_message_is_about_an_internal_ticket(stage):
-    story = with_tickets(Stage.WAITING_ON_USER, TicketStage(stage))
-    report(story, TKT_8, 8, TicketStage(stage), internal=True)
-    assert concerns(story.customer()) == {TKT_7: "only_one", TKT_8: "perhaps"}
-    report(story, TKT_7, 7, linked=False)
-    assert concerns(story.customer()) == {TKT_8: "perhaps"}
-
-
-def test_w4_which_one_was_closed_last_does_not_hang_on_the_order_of_their_links():
-    story = with_tickets(Stage.WAITING_ON_USER, TicketStage.OPEN, TicketStage.OPEN)
-    report(story, TKT_8, 8, TicketStage.CLOSED)
-    report(story, TKT_7, 7, TicketStage.CLOSED)
-    assert concerns(story.customer()) == {TKT_7: "only_one", TKT_8: "perhaps"}
 
 
 def test_c17_a_ticket_hears_of_a_reply_when_it_leaves_and_not_when_it_is_undone():

@@ -21,6 +21,7 @@ from services.conversation.tests.given import (
     in_stage,
     names,
     new_id,
+    of_kind,
     report,
 )
 
@@ -37,10 +38,6 @@ def wanted(story, text="It is fixed.", *, by="anna", undo=AT_ONCE, channels=("em
     speaks = SpeaksFor(ticket_id=TKT_7, asks=asks)
     event = ReplyWanted(conversation_id=story.id, at=story.now, text=text, by=by, speaks_for=speaks)
     return story.tell(SendWanted(story.id, ReplyId(new_id()), event, Sending(undo, frozenset(channels))))
-
-
-def of_kind(said, kind):
-    return [event for event in said if isinstance(event, kind)]
 
 
 def test_w11_an_approved_answer_leaves_in_the_name_of_its_author_after_its_undo_time():

@@ -172,6 +172,7 @@ def _released(state: Conversation, event: AgentReplied) -> Conversation:
     failed = next((d for d in state.deliveries if d.reply_id == reply.id), None)
     since = failed.answered_since if failed and not failed.lost else state.facts.oldest_unanswered_at
     earlier = queued or failed
+    spoken_for = state.spoken_for if reply.signal else tuple(one.ticket_id for one in reply.speaks_for)
     delivery = Delivery(
         id=event.delivery_id or reply.id,
         reply_id=reply.id,
@@ -179,6 +180,7 @@ def _released(state: Conversation, event: AgentReplied) -> Conversation:
         answers=answers(reply),
         answered_since=since if answers(reply) else None,
         overtaken_at=earlier.overtaken_at if earlier else None,
+        spoke_for=spoken_for,
     )
     after = state if earlier else _written(state, reply, version)
     return replace(
@@ -187,7 +189,7 @@ def _released(state: Conversation, event: AgentReplied) -> Conversation:
         queued=tuple(q for q in state.queued if q is not queued),
         deliveries=(*(d for d in state.deliveries if d is not failed), delivery)[-DELIVERIES_LIMIT:],
         marked=(*state.marked, Marked(delivery.position, DeliveryState.QUEUED)) if failed else state.marked,
-        spoken_for=state.spoken_for if reply.signal else tuple(one.ticket_id for one in reply.speaks_for),
+        spoken_for=spoken_for,
     )
 
 

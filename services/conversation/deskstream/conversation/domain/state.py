@@ -64,6 +64,8 @@ class Delivery:
     answered_since: datetime | None = None
     """The oldest customer message that it answered."""
     overtaken_at: datetime | None = None
+    spoke_for: tuple[TicketId, ...] = ()
+    """The tickets that it was about: what answers it is about them."""
 
 
 @dataclass(frozen=True, slots=True)
