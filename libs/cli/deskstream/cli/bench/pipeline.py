@@ -24,7 +24,8 @@ from deskstream.cli.bench.watch import BUSY_POLL_S, POLL_S, View, percentile
 
 WARM_UP_S = 5.0
 LONGEST_HALF_S = 10.0
-HALF_SETTLES_S = 3.0
+SETTLES_S = 3.0
+"""Of each pace before any delay is measured: whoever is last in line is still busy with the pace before."""
 STARTS_S = 25.0
 """Servers, services twice, the raw figures, and what is worked off in between."""
 TOGETHER = "running in two processes instead of one each"
@@ -48,8 +49,8 @@ class Plan:
     @property
     def about_s(self) -> float:
         """How long it takes, starts and stops included."""
-        half = HALF_SETTLES_S + min(self.calm_seconds, LONGEST_HALF_S)
-        return STARTS_S + WARM_UP_S + self.seconds + self.calm_seconds + half + self.apart_seconds
+        paces = 2 * SETTLES_S + self.calm_seconds + min(self.calm_seconds, LONGEST_HALF_S)
+        return STARTS_S + WARM_UP_S + self.seconds + paces + self.apart_seconds
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,6 @@ class Pace:
     rate: float
     seconds: float
     look_every: float
-    settles: float = 0.0
-    """Seconds of it before any delay is measured: a rate that begins at once is met by batches of one."""
 
 
 async def bench_pipeline(plan: Plan, progress: Progress) -> dict[str, Any]:
@@ -104,7 +103,7 @@ async def _together(plan: Plan, progress: Progress, bench: Bench, generator: Gen
     figures |= await _latency(bench, Pace("", plan.calm_rate, plan.calm_seconds, POLL_S), generator, view)
     half = figures["inbound_per_s"] / 2
     progress(f"at half the ceiling: {half:.0f}/s")
-    pace = Pace("half_", half, min(plan.calm_seconds, LONGEST_HALF_S), BUSY_POLL_S, HALF_SETTLES_S)
+    pace = Pace("half_", half, min(plan.calm_seconds, LONGEST_HALF_S), BUSY_POLL_S)
     figures |= await _latency(bench, pace, generator, view)
     figures["memory_mb"] = {name: memory_mb(pid) for name, pid in bench.services.items()}
     return figures
@@ -141,7 +140,7 @@ async def full_speed(plan: Plan, bench: Bench, generator: Generator, view: View)
 
 
 async def _latency(bench: Bench, pace: Pace, generator: Generator, view: View) -> dict[str, float]:
-    await generator.send_at(pace.rate, pace.settles, {})
+    await generator.send_at(pace.rate, SETTLES_S, {})
     sent_at: dict[int, float] = {}
     done = asyncio.Event()
     before = usage_of(bench.trees)
