@@ -14,7 +14,7 @@ from deskstream.calendars import BusinessCalendar, Window
 from deskstream.contracts import Event
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as of_tickets
-from deskstream.contracts.chain_facts import PartFacts, PartKind, PartRef
+from deskstream.contracts.chain_facts import PartFacts, PartKind, PartRef, TicketFacts
 from deskstream.contracts.facts import AccountFacts, ContactFacts
 from deskstream.contracts.ids import (
     AccountId,
@@ -159,9 +159,7 @@ class Desk:
     def _addressed(self, of: UUID) -> dict[TicketId, Addressed]:
         waiting = [self.tickets.get(one) for one, joined in self.issue(of).tickets.items() if not joined.answered]
         known = [state.facts for state in waiting if isinstance(state, ticket.Ticket)]
-        return {
-            it.id: Addressed(it.number, tuple(one.silenced for one in it.conversations), it.internal) for it in known
-        }
+        return {it.id: _addressed(it, f"ISS-{self.issue(of).facts.number}") for it in known}
 
     def open(self, *, at: PartRef = PRODUCT, issue_of: UUID | None = None, **more: Any) -> Any:
         """A ticket of Ada's."""
@@ -294,3 +292,8 @@ def made_part(kind: PartKind = PartKind.PRODUCT, **more: Any) -> PartFacts:
 
 def later(**by: float) -> timedelta:
     return timedelta(**by)
+
+
+def _addressed(facts: TicketFacts, about: str) -> Addressed:
+    waits = any(wait.name != about for wait in facts.waits)
+    return Addressed(facts.number, tuple(one.silenced for one in facts.conversations), facts.internal, waits)

@@ -14,6 +14,7 @@ from deskstream.contracts.way_back import TicketReported
 from services.ticketing.tests.given import Desk, conversation, shuffled
 
 ISSUES, TICKETS = 4, 3
+GRAVITY = ("completed", "wont_fix", "deleted")
 OTHERS = st.lists(st.sampled_from(["completed", "wont_fix", "deleted", "duplicate"]), min_size=3, max_size=3)
 WAITS = st.lists(st.sets(st.integers(0, ISSUES - 1)), min_size=TICKETS, max_size=TICKETS)
 
@@ -25,8 +26,10 @@ def test_w11_two_orders_of_endings_however_repeated_come_to_the_same_end(first, 
     fates = [first, *others]
     assert ends(fates, waits, one) == ends(fates, waits, other)
     stages, _ = ends(fates, waits, one)
-    expected = [("open", (), 1) if wait else ("new", (), 0) for wait in waits]
-    assert [(stage, waited, endings) for stage, waited, endings, _ in stages] == expected
+    kept = {"deleted": "deleted", "wont_fix": "wont_fix", "completed": "completed", "duplicate": first}
+    told = [max((kept[fates[number]] for number in wait), key=GRAVITY.index, default=None) for wait in waits]
+    expected = [("open", (), [how]) if how else ("new", (), []) for how in told]
+    assert [(stage, waited, endings) for stage, waited, endings, *_ in stages] == expected
 
 
 def ends(fates, waits, seed):
@@ -61,7 +64,8 @@ def _end_of(desk, one):
     facts = desk.ticket(one).facts
     endings = [report for report in desk.told(TicketReported) if report.ticket.id == one and report.ended]
     linked = sorted((issue.number, issue.stage, issue.deleted) for issue in facts.issues)
-    return facts.stage, facts.waits, len(endings), linked
+    prepared = [report.prepared for report in endings]
+    return facts.stage, facts.waits, [report.ended for report in endings], prepared, linked
 
 
 STEPS = st.lists(

@@ -49,6 +49,51 @@ def test_w11_a_fix_that_did_not_hold_is_answered_again():
     assert [wanted.text for wanted in desk.told(ReplyWanted)] == ["It is fixed.", "Now it is."]
 
 
+def test_w11_who_still_waits_for_another_issue_is_answered_once_that_is_over():
+    desk = Desk()
+    one, two = desk.open(conversation=conversation(1)), desk.open(conversation=conversation(2))
+    first, second = desk.file(one, two, wait=True), desk.file(two, wait=True)
+    desk.settle()
+    desk.end(first)
+    desk.settle()
+    approved, *_ = desk.ask(first, of_issues.ApproveAnswer, text="Fixed.")
+    assert (approved.tickets, approved.left_out) == ((one,), (LeftOut(why="still_waits", tickets=(2,)),))
+    desk.settle()
+    assert [wanted.conversation_id for wanted in desk.told(ReplyWanted)] == [conversation(1).id]
+    desk.end(second)
+    desk.settle()
+    desk.ask(second, of_issues.ApproveAnswer, text="All of it is fixed.")
+    desk.settle()
+    assert [wanted.text for wanted in desk.told(ReplyWanted)] == ["Fixed.", "All of it is fixed."]
+
+
+def test_w11_who_was_answered_is_so_however_often_the_issue_is_unlinked_and_linked():
+    desk = Desk()
+    one = desk.open(conversation=conversation(1))
+    issue = desk.file(one, wait=True)
+    desk.settle()
+    desk.end(issue)
+    desk.settle()
+    desk.ask(issue, of_issues.ApproveAnswer, text="It is fixed.")
+    desk.settle()
+    desk.ask(one, asked.UnlinkIssue, issue_id=issue, reason="a slip")
+    desk.link(one, issue)
+    desk.settle()
+    with pytest.raises(Refused) as refused:
+        desk.ask(issue, of_issues.ApproveAnswer, text="Once more")
+    assert refused.value.code == "nobody_to_answer"
+    desk.ask(one, asked.UnlinkIssue, issue_id=issue, reason="another")
+    desk.settle()
+    desk.ask(issue, of_issues.MoveIssue, stage="in_development", reason="it did not hold")
+    desk.link(one, issue)
+    desk.settle()
+    desk.end(issue)
+    desk.settle()
+    desk.ask(issue, of_issues.ApproveAnswer, text="Now it is.")
+    desk.settle()
+    assert [wanted.text for wanted in desk.told(ReplyWanted)] == ["It is fixed.", "Now it is."]
+
+
 def test_w11_more_customers_than_one_message_can_name_are_answered_by_more_approvals():
     desk = Desk()
     issue = desk.file()

@@ -97,6 +97,23 @@ def test_w9_so_does_one_that_a_full_ticket_cannot_take():
     assert len(desk.ticket(one).facts.issues) == ISSUES_LIMIT
 
 
+def test_w11_a_full_ticket_waits_for_the_original_in_the_place_of_its_duplicate():
+    desk = Desk()
+    one = desk.open(conversation=conversation())
+    double, original = desk.file(one, wait=True), desk.file()
+    for _ in range(ISSUES_LIMIT - 1):
+        desk.file(one)
+    desk.settle()
+    desk.end(double, "duplicate", original=original)
+    desk.settle()
+    facts = desk.ticket(one).facts
+    assert (len(facts.issues), [wait.name for wait in facts.waits]) == (ISSUES_LIMIT, ["ISS-32"])
+    assert [desk.issue(issue).facts.weight.tickets for issue in (double, original)] == [0, 1]
+    desk.end(original)
+    desk.settle()
+    assert (desk.stage(one), desk.ticket(one).facts.waits) == ("open", ())
+
+
 @pytest.mark.parametrize(
     ("stage", "waits", "why"),
     [

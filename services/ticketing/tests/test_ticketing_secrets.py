@@ -116,6 +116,19 @@ def test_w12_what_is_held_is_released_by_somebody_of_the_part_alone():
     assert desk.issue(issue).facts.public_link == LINK
 
 
+@pytest.mark.parametrize(("before", "after"), [("yes", "unsure"), ("yes", "no"), ("unsure", "no")])
+def test_w12_who_is_not_of_the_part_makes_nothing_less_secret_and_may_make_it_more(before, after):
+    desk = Desk()
+    issue = desk.file(security=before)
+    known = Known(people=(CARLA,))
+    with pytest.raises(Refused) as refused:
+        desk.ask(issue, asked.MarkSecurity, security=after, reason="it was harmless", known=known)
+    assert (refused.value.code, desk.issue(issue).facts.security) == ("not_of_the_part", before)
+    desk.ask(issue, asked.MarkSecurity, security=after, reason="it was harmless", by=CARLA, known=known)
+    desk.ask(issue, asked.MarkSecurity, security=before, reason="it was not", known=known)
+    assert desk.issue(issue).facts.security == before
+
+
 @pytest.mark.parametrize(
     "text",
     [

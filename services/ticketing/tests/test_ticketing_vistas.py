@@ -2,10 +2,14 @@
 
 import pytest
 
+from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
 from deskstream.contracts.vistas import tracker_of, triage_of, turn_of
+from deskstream.ticketing.domain.ticket.discretion import is_filed, links_for_customers
+from deskstream.ticketing.domain.ticket.wording import prepared
 from services.ticketing.tests.given import Desk
 
+LINK = "https://example.org/31"
 VISTAS = {
     "new": ("us", "untriaged", "active"),
     "open": ("us", "triaged", "active"),
@@ -43,3 +47,19 @@ def test_r12_so_does_what_has_an_issue_whatever_is_said_of_code_until_it_is_solv
     desk.customer(one, solved=True)
     desk.ask(one, asked.SolveTicket, category="confirmed")
     assert tracker_of(desk.ticket(one).facts) is None
+
+
+def test_r12_w12_an_issue_that_is_deleted_counts_nowhere():
+    desk = Desk()
+    one = desk.open(needs_code_change="no")
+    issue = desk.file(one, wait=True)
+    desk.settle()
+    desk.ask(issue, of_issues.PublishIssue, link=LINK, reveals="no")
+    desk.settle()
+    facts = desk.ticket(one).facts
+    assert (is_filed(facts), links_for_customers(facts), LINK in prepared(facts, "completed")) == (True, [LINK], True)
+    desk.ask(issue, of_issues.DeleteIssue, reason="filed by mistake")
+    desk.settle()
+    facts = desk.ticket(one).facts
+    assert (is_filed(facts), links_for_customers(facts), LINK in prepared(facts, "completed")) == (False, [], False)
+    assert tracker_of(facts) == "active"

@@ -43,7 +43,14 @@ Silenced = Literal["archived", "suspended", "no_adapter"]
 NotSent = (
     Silenced
     | Literal[
-        "confidential", "queue_full", "too_large", "withdrawn", "unknown_conversation", "no_conversation", "internal"
+        "confidential",
+        "queue_full",
+        "too_large",
+        "withdrawn",
+        "unknown_conversation",
+        "no_conversation",
+        "internal",
+        "still_waits",
     ]
 )
 """Why something that a ticket wanted to send did not leave."""

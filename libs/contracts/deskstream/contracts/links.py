@@ -52,6 +52,8 @@ class TicketJoined(Event, lane=LANE, key="issue_id"):
     ticket_id: TicketId
     customer: str
     """Account, else contact, else the ticket itself: what customers are counted by."""
+    answered: bool = False
+    """Whether its customer was told of the issue's end before, while it was linked earlier."""
 
 
 class TicketLeft(Event, lane=LANE, key="issue_id"):

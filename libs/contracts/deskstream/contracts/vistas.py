@@ -41,4 +41,5 @@ def tracker_of(facts: TicketFacts) -> Tracker | None:
     """Unsolved ones that need a code change or have an issue, and all other unsolved ones; None once it is solved."""
     if facts.stage not in UNSOLVED:
         return None
-    return "product_assist" if facts.needs_code_change == "yes" or facts.issues else "active"
+    worked_on = any(not issue.deleted for issue in facts.issues)
+    return "product_assist" if facts.needs_code_change == "yes" or worked_on else "active"

@@ -146,14 +146,14 @@ def _of_tickets(of: Aggregate) -> list[Answers]:
 
 def _of_issues() -> list[Answers]:
     plain = (
-        of_issues.AddIssueTask, of_issues.ChangeIssueTask, of_issues.UnrelateIssue, of_issues.MarkSecurity,
-        of_issues.DeleteIssue,
+        of_issues.AddIssueTask, of_issues.ChangeIssueTask, of_issues.UnrelateIssue, of_issues.DeleteIssue,
     )  # fmt: skip
     looking_up: dict[type[Any], LookUp] = {
         of_issues.FileIssue: look_ups.filing,
         of_issues.ChangeIssue: look_ups.changing_issue,
         of_issues.AcceptIssue: look_ups.with_people,
         of_issues.PublishIssue: look_ups.with_people,
+        of_issues.MarkSecurity: look_ups.with_people,
         of_issues.MoveIssue: look_ups.moving_issue,
         of_issues.RelateIssue: look_ups.relating,
         of_issues.RestoreIssue: look_ups.restoring_issue,

@@ -14,6 +14,7 @@ from deskstream.contracts.issues import (
     ChangeIssue,
     DeletePart,
     FileIssue,
+    MarkSecurity,
     MoveIssue,
     MovePart,
     PublishIssue,
@@ -96,7 +97,11 @@ async def linking(tx: Tx, heard: Sequence[Heard[LinkIssue]], now: datetime) -> l
     return [wish_of(one, one.data.ticket_id, Known(issue=issues.get(one.data.issue_id))) for one in heard]
 
 
-async def with_people(tx: Tx, heard: Sequence[Heard[AcceptIssue | PublishIssue]], now: datetime) -> list[Wish[Any]]:
+OfThePart = AcceptIssue | PublishIssue | MarkSecurity
+"""What only somebody of the part may do, in some cases at least."""
+
+
+async def with_people(tx: Tx, heard: Sequence[Heard[OfThePart]], now: datetime) -> list[Wish[Any]]:
     people = await looking.people_for(tx, [one.data.issue_id for one in heard])
     return [wish_of(one, one.data.issue_id, Known(people=people.get(one.data.issue_id, ()))) for one in heard]
 

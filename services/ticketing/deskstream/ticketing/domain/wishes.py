@@ -18,6 +18,8 @@ class Addressed(NamedTuple):
     number: int
     silenced: tuple[Silenced | None, ...]
     internal: bool = False
+    still_waits: bool = False
+    """For something else than the issue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,14 @@ SELECT
         SELECT conversation ->> 'silenced'
         FROM json_array_elements(t.state::json #> '{facts,conversations}') WITH ORDINALITY AS of(conversation, place)
         ORDER BY place
-    ) AS silenced
+    ) AS silenced,
+    EXISTS (
+        SELECT 1
+        FROM json_array_elements(t.state::json #> '{facts,waits}') AS wait
+        WHERE wait ->> 'name' <> 'ISS-' || i.number
+    ) AS still_waits
 FROM weights AS w
+JOIN issues AS i ON i.id = w.object_id
 JOIN tickets AS t ON t.id = w.ticket_id
 WHERE w.object_id = ANY($1::uuid[])
   AND NOT w.answered
@@ -29,5 +35,6 @@ async def addressed(tx: Tx, issues: Sequence[IssueId]) -> dict[IssueId, dict[Tic
     found: dict[IssueId, dict[TicketId, Addressed]] = {}
     for row in await tx.fetch(_ADDRESSED, issues):
         of_issue = found.setdefault(IssueId(row["object_id"]), {})
-        of_issue[TicketId(row["id"])] = Addressed(row["number"], tuple(row["silenced"]), row["internal"])
+        silenced = tuple(row["silenced"])
+        of_issue[TicketId(row["id"])] = Addressed(row["number"], silenced, row["internal"], row["still_waits"])
     return found

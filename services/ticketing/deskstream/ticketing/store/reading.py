@@ -13,7 +13,7 @@ from deskstream.contracts.vistas import TRACKERS, TRIAGES
 from deskstream.messaging import Tx
 from deskstream.ticketing.domain import tasks
 from deskstream.ticketing.domain.issue import stages
-from deskstream.ticketing.domain.ticket.discretion import names_of, title_for_customers
+from deskstream.ticketing.domain.ticket.discretion import is_filed, links_for_customers, names_of, title_for_customers
 from deskstream.ticketing.domain.ticket.reporting import linked_ticket
 from deskstream.ticketing.domain.ticket.wording import FOR_CUSTOMERS
 from deskstream.ticketing.store import issues, parts, tickets
@@ -192,8 +192,8 @@ async def list_customer_tickets(tx: Tx, asked: ListCustomerTickets) -> dict[str,
                 **linked_ticket(facts).model_dump(mode="json", exclude={"internal", "stage"}),
                 "title": title_for_customers(facts, confidential),
                 "stage": FOR_CUSTOMERS[facts.stage],
-                "filed": bool(facts.issues),
-                "links": [issue.public_link for issue in facts.issues if issue.public_link and not issue.confidential],
+                "filed": is_filed(facts),
+                "links": links_for_customers(facts),
             }
             for facts in found
         ]

@@ -135,7 +135,7 @@ def _publish(
 ) -> list[Event]:
     match asked:
         case MarkSecurity():
-            return publishing.mark(state.facts, asked, now)
+            return publishing.mark(state.facts, _as(wish, asked), now)
         case PublishIssue():
             return publishing.publish(state.facts, _as(wish, asked), now)
         case ApproveAnswer():

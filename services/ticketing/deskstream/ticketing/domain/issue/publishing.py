@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
-from deskstream.contracts.chain_facts import IssueFacts
+from deskstream.contracts.chain_facts import IssueFacts, Security
 from deskstream.contracts.confidential import ConfidentialityChanged, link_name
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.issues import (
@@ -29,6 +29,8 @@ from deskstream.ticketing.domain.issue.working import insist_on_somebody_of_the_
 from deskstream.ticketing.domain.wishes import Addressed, Wish
 from deskstream.ticketing.domain.wording import answer
 
+SECURITY: Final[tuple[Security, ...]] = ("no", "unsure", "yes")
+"""From what all may read to what no customer may."""
 SHORTEST_TELLING_TITLE: Final = 8
 """A shorter title is a word that an honest answer may well contain."""
 SHORTEST_TELLING_LINE: Final = 20
@@ -37,10 +39,14 @@ MOST_ANSWERED: Final = 1000
 """Tickets that one approval answers, so that its event fits in a message."""
 
 
-def mark(facts: IssueFacts, asked: MarkSecurity, now: datetime) -> list[Event]:
-    """What becomes confidential is no longer published."""
+def mark(facts: IssueFacts, wish: Wish[MarkSecurity], now: datetime) -> list[Event]:
+    """What becomes confidential is no longer published. Anybody may say so, and only somebody of the part that it is
+    less."""
+    asked = wish.command
     if asked.security == facts.security:
         return []
+    if SECURITY.index(asked.security) < SECURITY.index(facts.security):
+        insist_on_somebody_of_the_part(wish)
     return [said(IssueSecurityMarked, facts, now, _marked(asked.security), reason=asked.reason)]
 
 
@@ -145,12 +151,15 @@ def _telling(state: Issue) -> list[str]:
 
 
 def _unreached(addressed: Mapping[TicketId, Addressed]) -> dict[TicketId, NotSent]:
-    """Tickets that no customer knows of, or of whose conversations none sends anything; why is said of the latest."""
+    """Tickets that no customer knows of, that wait for something else, or of whose conversations none sends anything;
+    why is said of the latest."""
     unreached: dict[TicketId, NotSent] = {}
     for ticket, one in addressed.items():
         silent = [why for why in one.silenced if why is not None]
         if one.internal:
             unreached[ticket] = "internal"
+        elif one.still_waits:
+            unreached[ticket] = "still_waits"
         elif len(silent) == len(one.silenced):
             unreached[ticket] = silent[-1] if silent else "no_conversation"
     return unreached

@@ -82,7 +82,8 @@ def evolve(state: IssueState, event: Event) -> IssueState:
             return _told(replace(state, facts=event.after), state, event)
         case TicketJoined():
             known = state.tickets.get(event.ticket_id)
-            return with_ticket(state, event.ticket_id, Joined(event.customer, known is not None and known.answered))
+            answered = event.answered or (known is not None and known.answered)
+            return with_ticket(state, event.ticket_id, Joined(event.customer, answered))
         case TicketLeft():
             return with_ticket(state, event.ticket_id, None) if event.ticket_id in state.tickets else state
         case _:

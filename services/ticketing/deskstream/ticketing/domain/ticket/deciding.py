@@ -108,8 +108,7 @@ Message: TypeAlias = Wish[Command] | Heard
 def decide(promise: Promise, state: TicketState, message: Message, now: datetime) -> list[Event]:
     """What is said about a message, also to others. Raises `Refused` when the rules say no, to commands only."""
     said = _decide(promise, state, message, now)
-    before = state.facts if isinstance(state, Ticket) else None
-    news = reports(before, said, now)
+    news = reports(state, said, now)
     if isinstance(message, Awaited) and isinstance(state, Ticket):
         news = _answer_who_waits(state.facts, message, news, now)
     return [*said, *news, *notes(state, said, promise.grace, now)]
@@ -252,6 +251,6 @@ def _answer_who_waits(facts: TicketFacts, awaited: Awaited, news: list[Event], n
             ticket=linked_ticket(facts),
             linked=facts.deleted is None and (linked or known),
             ended=ending,
-            prepared=prepared(facts, ending, facts.issues),
+            prepared=prepared(facts, ending),
         )
     ]

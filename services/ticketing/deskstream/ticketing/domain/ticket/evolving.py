@@ -15,6 +15,7 @@ from deskstream.contracts.ticketing import (
     FollowUpMissed,
     FollowUpSent,
     FollowUpWanted,
+    IssueLinked,
     LinkedIssueChanged,
     SolvingStopped,
     TicketDeleted,
@@ -24,6 +25,7 @@ from deskstream.contracts.ticketing import (
 )
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
+from deskstream.ticketing.domain.ticket.endings import ending_of, gravest
 from deskstream.ticketing.domain.ticket.state import Handed, Reminder, Silence, Ticket, TicketState, Unopened
 
 
@@ -56,6 +58,8 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
     after = replace(state, facts=event.after)
     if event.after.stage is not stages.PENDING:
         after = replace(after, silence=None) if after.silence else after
+    if event.after.stage is not stages.ON_HOLD and after.gravest is not None:
+        after = replace(after, gravest=None)
     match event:
         case AgentAnswered():
             return _answered(after, event)
@@ -70,6 +74,8 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return replace(after, told_of=(*state.told_of, event.issue_id), handed=handed)
         case AnswerNotSent():
             return _not_sent(after, event)
+        case IssueLinked():
+            return _untold(after)
         case LinkedIssueChanged():
             return _still_true(after, event)
         case TicketDeleted():
@@ -103,8 +109,14 @@ def _not_sent(after: Ticket, event: AnswerNotSent) -> Ticket:
 
 
 def _still_true(after: Ticket, event: LinkedIssueChanged) -> Ticket:
+    if event.ended and event.after.stage is stages.ON_HOLD:
+        after = replace(after, gravest=gravest(after.gravest, ending_of(event.issue)))
+    return _untold(after)
+
+
+def _untold(after: Ticket) -> Ticket:
     """What was told of an issue that is worked on again did not hold; its next end is told again."""
-    taken_up = {issue.id for issue in event.after.issues if issue.stage in UNENDED}
+    taken_up = {issue.id for issue in after.facts.issues if issue.stage in UNENDED}
     told_of = tuple(issue for issue in after.told_of if issue not in taken_up)
     return replace(after, told_of=told_of, handed=tuple(one for one in after.handed if one.issue_id not in taken_up))
 

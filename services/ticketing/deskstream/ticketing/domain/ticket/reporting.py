@@ -6,7 +6,7 @@ from datetime import datetime
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import PartKind, TicketFacts
 from deskstream.contracts.ids import ConversationId, IssueId, PartId
-from deskstream.contracts.linked import ConversationRef, IssueStage, LinkedTicket
+from deskstream.contracts.linked import ConversationRef, IssueRef, LinkedTicket
 from deskstream.contracts.links import PartTicketJoined, PartTicketLeft, TicketJoined, TicketLeft
 from deskstream.contracts.ticketing import (
     IssueUnlinked,
@@ -18,17 +18,26 @@ from deskstream.contracts.ticketing import (
     TicketWaitEnded,
 )
 from deskstream.contracts.way_back import Ending, TicketReported
+from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
+from deskstream.ticketing.domain.ticket.endings import ending_of, gravest
+from deskstream.ticketing.domain.ticket.state import Ticket, TicketState
 from deskstream.ticketing.domain.ticket.wording import prepared
 
 
-def reports(before: TicketFacts | None, said: Sequence[Event], now: datetime) -> list[Event]:
+def reports(state: TicketState, said: Sequence[Event], now: datetime) -> list[Event]:
     """What follows for others from what was said."""
     told = [event for event in said if isinstance(event, TicketEvent)]
     if not told:
         return []
+    known = state if isinstance(state, Ticket) else None
+    before, kept, told_of = (known.facts, known.gravest, known.told_of) if known else (None, None, ())
     after = told[-1].after
-    return [*_to_conversations(before, told, now), *_to_issues(before, after, now), *_to_parts(before, after, now)]
+    return [
+        *_to_conversations(before, kept, told, now),
+        *_to_issues(before, after, told_of, now),
+        *_to_parts(before, after, now),
+    ]
 
 
 def linked_ticket(facts: TicketFacts) -> LinkedTicket:
@@ -42,16 +51,16 @@ def customer_of(facts: TicketFacts) -> str:
 
 
 def _to_conversations(
-    before: TicketFacts | None, told: Sequence[TicketEvent], now: datetime
+    before: TicketFacts | None, kept: Ending | None, told: Sequence[TicketEvent], now: datetime
 ) -> Iterator[TicketReported]:
     after = told[-1].after
     ticket = linked_ticket(after)
     changed = before is None or linked_ticket(before) != ticket
     known, linked = _conversations(before), _conversations(after)
-    ended = next((end for event in told if (end := _ending(event)) is not None), None)
+    ended = next((end for event in told if (end := _ending(event, kept)) is not None), None)
     for conversation in linked:
         if changed or ended or conversation not in known:
-            answer = prepared(after, ended, after.issues) if ended else None
+            answer = prepared(after, ended) if ended else None
             yield _report(conversation, ticket, now, ended=ended, answer=answer)
     for conversation in known:
         if conversation not in linked:
@@ -74,8 +83,8 @@ def _conversations(facts: TicketFacts | None) -> dict[ConversationId, Conversati
     return {conversation.id: conversation for conversation in facts.conversations}
 
 
-def _ending(event: TicketEvent) -> Ending | None:
-    """Whether those who wait for the ticket need wait no longer."""
+def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
+    """Whether those who wait for the ticket need wait no longer; `kept` is the gravest end during this hold so far."""
     reopened = event.stage_before is stages.ON_HOLD and event.after.stage is stages.OPEN
     match event:
         case TicketSolved():
@@ -85,31 +94,32 @@ def _ending(event: TicketEvent) -> Ending | None:
         case TicketDeleted():
             return "deleted"
         case LinkedIssueChanged(ended=True) if reopened:
-            if event.issue.deleted:
-                return "deleted"
-            return "wont_fix" if event.issue.stage is IssueStage.WONT_FIX else "completed"
+            return gravest(kept, ending_of(event.issue))
         case TicketWaitEnded() | IssueUnlinked() if reopened:
-            return "completed"
+            return gravest(kept, "completed")
         case _:
             return None
 
 
-def _to_issues(before: TicketFacts | None, after: TicketFacts, now: datetime) -> Iterator[Event]:
+def _to_issues(
+    before: TicketFacts | None, after: TicketFacts, told_of: tuple[IssueId, ...], now: datetime
+) -> Iterator[Event]:
     known, linked = _issues(before), _issues(after)
     customer = customer_of(after)
     again = before is None or customer_of(before) != customer
-    for issue in linked:
+    for issue, ref in linked.items():
         if again or issue not in known:
-            yield TicketJoined(issue_id=issue, at=now, ticket_id=after.id, customer=customer)
+            answered = issue in told_of and ref.stage not in UNENDED
+            yield TicketJoined(issue_id=issue, at=now, ticket_id=after.id, customer=customer, answered=answered)
     for issue in known:
         if issue not in linked:
             yield TicketLeft(issue_id=issue, at=now, ticket_id=after.id)
 
 
-def _issues(facts: TicketFacts | None) -> dict[IssueId, None]:
+def _issues(facts: TicketFacts | None) -> dict[IssueId, IssueRef]:
     if facts is None or facts.deleted is not None:
         return {}
-    return dict.fromkeys(issue.id for issue in facts.issues)
+    return {issue.id: issue for issue in facts.issues}
 
 
 def _to_parts(before: TicketFacts | None, after: TicketFacts, now: datetime) -> Iterator[Event]:

@@ -26,8 +26,8 @@ def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Ev
     linked = any(issue.id == ordered.issue_id for issue in facts.issues)
     if not linked or ordered.issue_id in state.told_of or facts.deleted:
         return []
-    if facts.internal or not facts.conversations:
-        why: NotSent = "internal" if facts.internal else "no_conversation"
+    why = _why_not(facts)
+    if why is not None:
         missed = said(AnswerNotSent, facts, now, {}, issue_id=ordered.issue_id, why=why, by=ordered.by)
         return [missed, _missed(facts, ordered.issue_id, why, now)]
     asks = stages.moved_on(Happening.ASKED, facts.stage) is stages.PENDING
@@ -41,6 +41,14 @@ def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Ev
         for to, reply in zip(facts.conversations, replies, strict=True)
     ]
     return [sent, *wanted]
+
+
+def _why_not(facts: TicketFacts) -> NotSent | None:
+    if facts.internal:
+        return "internal"
+    if facts.waits:
+        return "still_waits"
+    return None if facts.conversations else "no_conversation"
 
 
 def not_spoken_for(state: Ticket, talk: TicketNotSpokenFor, now: datetime) -> list[Event]:

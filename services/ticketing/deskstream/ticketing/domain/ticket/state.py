@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import ConversationId, IssueId, ReplyId, TicketId
+from deskstream.contracts.way_back import Ending
 
 CONVERSATIONS_LIMIT: Final = 100
 ISSUES_LIMIT: Final = 50
@@ -58,6 +59,8 @@ class Ticket:
     told_of: tuple[IssueId, ...] = ()
     """Issues about which the approved answer was handed over, and may have left."""
     handed: tuple[Handed, ...] = ()
+    gravest: Ending | None = None
+    """While it is on hold: of what it waited for and that is over, the end that its customer has to be told of."""
     relinked: bool = False
     """Whether its conversations changed since it was loaded."""
 

@@ -138,7 +138,20 @@ def _follow_original(state: Ticket, report: IssueReported, original: IssueRef, n
     first = [] if unchanged else [said(LinkedIssueChanged, state.facts, now, changes, issue=report.issue)]
     if any(issue.id == original.id for issue in state.facts.issues):
         return [*first, _asking(state.facts, original.id, now)]
-    return in_turn(state, lambda _: first, lambda then: _linked(then.facts, original, now))
+    full = len(state.facts.issues) >= ISSUES_LIMIT
+    return in_turn(
+        state,
+        lambda _: first,
+        lambda then: [_made_room(then.facts, report.issue, original, now)] if full else [],
+        lambda then: _linked(then.facts, original, now),
+    )
+
+
+def _made_room(facts: TicketFacts, double: IssueRef, original: IssueRef, now: datetime) -> Event:
+    """A duplicate says nothing that its original does not: it goes where there is room for one of them only."""
+    others = tuple(issue for issue in facts.issues if issue.id != double.id)
+    reason = f"It is a duplicate of ISS-{original.number}, which takes its place among {ISSUES_LIMIT} issues."
+    return said(IssueUnlinked, facts, now, {"issues": others}, issue=double, reason=reason)
 
 
 def _asking(facts: TicketFacts, issue: IssueId, now: datetime) -> Event:

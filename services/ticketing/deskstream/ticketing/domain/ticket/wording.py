@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Final
 
 from deskstream.contracts.chain_facts import TicketFacts
-from deskstream.contracts.linked import Asks, IssueRef, TicketStage
+from deskstream.contracts.linked import Asks, TicketStage
 from deskstream.contracts.way_back import Ending
+from deskstream.ticketing.domain.ticket.discretion import links_for_customers
 from deskstream.ticketing.domain.wording import PLACEHOLDER
 
 _PREPARED: Final = {
@@ -42,6 +43,7 @@ _NOT_SENT: Final = {
     "unknown_conversation": "there is no such conversation",
     "no_conversation": "it has no conversation",
     "internal": "it is internal, and no customer knows of it",
+    "still_waits": "it still waits for something else",
     "no_word": "its conversation says nothing about it",
 }
 
@@ -68,9 +70,9 @@ def name_of(facts: TicketFacts) -> str:
     return f"TKT-{facts.number}" if facts.internal else f"TKT-{facts.number} “{facts.title}”"
 
 
-def prepared(facts: TicketFacts, ending: Ending, issues: tuple[IssueRef, ...] = ()) -> str:
+def prepared(facts: TicketFacts, ending: Ending) -> str:
     """What may be answered when the waiting for a ticket is over."""
-    links = [issue.public_link for issue in issues if issue.public_link and not issue.confidential]
+    links = links_for_customers(facts)
     link = f" You find it here: {links[0]}." if links else ""
     unnamed = facts.internal and ending != "deleted"
     return _PREPARED[ending].format(ticket="your request" if unnamed else name_of(facts), link=link)
