@@ -20,12 +20,10 @@ from deskstream.cli.bench.running import Bench, Groups, furnish, one_each, runni
 from deskstream.cli.bench.servers import a_guard, servers_of_its_own
 from deskstream.cli.bench.shares import made_of
 from deskstream.cli.bench.usage import memory_mb, usage_of
-from deskstream.cli.bench.watch import BUSY_POLL_S, POLL_S, View, percentile
+from deskstream.cli.bench.watch import BUSY_POLL_S, POLL_S, SETTLES_S, View, percentile
 
 WARM_UP_S = 5.0
 LONGEST_HALF_S = 10.0
-SETTLES_S = 3.0
-"""Of each pace before any delay is measured: whoever is last in line is still busy with the pace before."""
 STARTS_S = 25.0
 """Servers, services twice, the raw figures, and what is worked off in between."""
 TOGETHER = "running in two processes instead of one each"

@@ -23,6 +23,8 @@ ORDER BY id
 """
 
 POLL_S = 0.002
+SETTLES_S = 3.0
+"""Of a pace before its delays are measured: whoever is last in line is still busy with the pace before."""
 BUSY_POLL_S = 0.02
 """Under load looking must not take the place of what is looked at."""
 
