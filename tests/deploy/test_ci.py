@@ -9,6 +9,12 @@ import pytest
 from tests.deploy.compose import ROOT
 
 SOURCED = "set -euo pipefail; source .ci/engine; echo engine=$engine; docker info"
+ONE_CODE_A_RUN = """#!/bin/sh
+read -r codes < codes
+echo "${codes#* }" > codes
+echo run >> runs
+exit "${codes%% *}"
+"""
 DOCKER = '#!/bin/sh\n[ -n "$DOCKER_HOST" ] && [ -e "$DOCKER_HOST" ]\n'
 
 
@@ -61,3 +67,27 @@ def test_an_engine_that_starts_is_used_and_stopped(source, tmp_path):
     ended = source(f"case $1 in start) touch {socket}; echo export DOCKER_HOST={socket};; stop) rm {socket};; esac")
     assert (ended.returncode, ended.stdout) == (0, "engine=yes\n")
     assert not socket.exists()
+
+
+@pytest.mark.parametrize(
+    ("codes", "ended", "runs"),
+    [
+        pytest.param("0", 0, 1, id="all is well"),
+        pytest.param("3 0", 0, 2, id="late once, as on a busy machine"),
+        pytest.param("3 3", 3, 2, id="late twice"),
+        pytest.param("1 0", 1, 1, id="P1: what was lost is lost, whatever the next run says"),
+    ],
+)
+def test_a_fault_run_is_tried_again_only_if_it_was_late(tmp_path, codes, ended, runs):
+    script = (ROOT / ".ci/run").read_text()
+    part = script[script.index("seed=") : script.index('section "Checking style')]
+    fake = tmp_path / ".venv/bin/deskstream"
+    fake.parent.mkdir(parents=True)
+    fake.write_text(
+        '#!/bin/sh\nread -r codes < codes\necho "${codes#* }" > codes\necho run >> runs\nexit "${codes%% *}"\n'
+    )
+    fake.chmod(0o755)
+    (tmp_path / "codes").write_text(f"{codes}\n")
+    script = f'set -euo pipefail\nagain() {{ "$@"; }}\n{part}\nexit 0\n'
+    done = subprocess.run([shutil.which("bash") or "bash", "-c", script], cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "runs").read_text().count("run")) == (ended, runs)

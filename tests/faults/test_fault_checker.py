@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deskstream.cli.faults.breaking.victims import Planted
+from deskstream.cli.faults.command import LATE, exit_code
 from deskstream.cli.faults.publisher import Published
 from deskstream.cli.faults.record import Applied, Leftovers, Record
-from deskstream.cli.faults.verdict import disordered, judge
+from deskstream.cli.faults.verdict import Breach, disordered, judge
+from deskstream.cli.problem import WRONG
 
 THREADS = {1: ["a1", "a2", "a3"], 2: ["b1", "b2"]}
 PUBLISHED = Published(threads=THREADS, broken=1)
@@ -151,3 +153,16 @@ def test_disorder_is_counted(applied, violations):
 def test_only_the_published_order_is_in_order(order):
     applied = [Applied("A", number, mail) for number, mail in enumerate(order, 1)]
     assert (disordered({1: ["m1", "m2", "m3", "m4"]}, applied) == []) == (order == sorted(order))
+
+
+@pytest.mark.parametrize(
+    ("promises", "code"),
+    [
+        pytest.param(["P5", "P5"], LATE, id="P5: only late"),
+        pytest.param(["P1"], WRONG, id="P1: lost"),
+        pytest.param(["P5", "P2"], WRONG, id="P2: late, and doubled"),
+        pytest.param(["P7", "P5"], WRONG, id="P7: miscounted, and late"),
+    ],
+)
+def test_what_was_only_late_is_told_apart_from_what_no_second_run_excuses(promises, code):
+    assert exit_code([Breach(promise, "something", "somewhere") for promise in promises]) == code
