@@ -142,11 +142,16 @@ def _filing(word: str) -> Callable[..., Awaitable[Response]]:
 
 async def _link_or_undo(asking: Asking, linking: Command, new: dict[str, Any]) -> dict[str, Any]:
     """The other issue after its link. Each step has a key of its own, so that a repeated request goes on where it
-    broke off; where the link is refused the new issue does not stay behind."""
+    broke off; where the link is refused, the new issue does not stay behind. Where ticketing is unwell nothing is
+    undone: the repeated request would link what is gone."""
     running, agent, key = asking.here.running, asking.agent, asking.key
     try:
         linked: dict[str, Any] = (await run(running, linking, key=f"{key}:link", actor=agent))["issue"]
     except HttpProblem as refusal:
+        if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise  # Nobody said no: the same request again goes on from here.
+        if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
         gone = DeleteIssue(issue_id=IssueId(new["id"]), reason=f"Filed to be linked, which was refused: {refusal.code}")
         await run(running, gone, key=f"{key}:undo", actor=agent)
         raise
