@@ -1,11 +1,16 @@
 """Who gets in, what every answer carries, and what the API says of itself."""
 
+import asyncio
 import re
 
 import pytest
 from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.types import Message
 
 from deskstream.contracts.catalogue import commands
+from deskstream.gateway.api.documents import document
+from deskstream.gateway.api.problems import HttpProblem
 from deskstream.gateway.app import SERVICE, build
 from deskstream.gateway.config import Settings
 from deskstream.messaging import Project
@@ -151,3 +156,13 @@ async def test_every_route_but_health_asks_who_calls(door):
         if not operation.get("security")
     }
     assert open_to_all == {"/api/health"}
+
+
+async def test_p10_a_body_that_trickles_takes_nobody_s_place_for_long():
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(HttpProblem) as refused:
+        await document(Request({"type": "http", "method": "POST", "headers": []}, never), within=0.01)
+    assert (refused.value.status, refused.value.code) == (408, "too_slow")

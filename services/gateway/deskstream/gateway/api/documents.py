@@ -1,5 +1,6 @@
 """Reading a request's body: JSON that means the same to every reader, within limits."""
 
+import asyncio
 import json
 import math
 from collections.abc import Iterable
@@ -18,18 +19,25 @@ C = TypeVar("C", bound=Contract)
 _REFERENCE = "#/components/schemas/{model}"
 
 BODY_LIMIT = 1024 * 1024
+WITHIN_S = 10.0
+"""Seconds for a body to arrive: until then it takes the place of somebody else's command."""
 DEPTH_LIMIT = 32
 # What PostgreSQL, JSON readers in other languages and our own counters hold.
 INTEGER_LIMIT = 2**63
 
 
-async def document(request: Request) -> dict[str, Any]:
+async def document(request: Request, *, within: float = WITHIN_S) -> dict[str, Any]:
     """The JSON object that a request brings; an empty body is an empty object.
 
-    Raises `HttpProblem`: 413 over 1 MiB, 415 for another media type, 400 for what is no JSON, says a key twice, is
-    nested too deep, or holds numbers or characters that cannot be kept.
+    Raises `HttpProblem`: 408 when it takes longer than `within` seconds, 413 over 1 MiB, 415 for another media type,
+    400 for what is no JSON, says a key twice, is nested too deep, or holds numbers or characters that cannot be kept.
     """
-    body = await _read(request)
+    try:
+        async with asyncio.timeout(within):
+            body = await _read(request)
+    except TimeoutError:
+        sentence = f"The body did not arrive within {within:g} s. Try again."
+        raise HttpProblem(HTTPStatus.REQUEST_TIMEOUT, "too_slow", sentence) from None
     if not body:
         return {}
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
