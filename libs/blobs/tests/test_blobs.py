@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from deskstream.blobs import LIMIT, MIGRATIONS, SCHEMA, Blob, Blobs, BlobTooLarge, read, write
+from deskstream.blobs import LIMIT, MIGRATIONS, SCHEMA, Blob, Blobs, BlobTooLarge, Piece, read, read_piece, write
 from deskstream.runtime.migrations import migrate
 from deskstream.runtime.pool import open_pool
 
@@ -96,6 +96,16 @@ async def test_the_limit_is_25_mebibytes(blobs, pool):
     assert await count(pool) == 0
     found = await blobs.get(await blobs.put(bytes(LIMIT), "application/zip"))
     assert found.size == LIMIT
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "body"), [(0, 2, b"he"), (2, 99, b"llo"), (5, 1, b""), (2**31 - 2, 1, b"")]
+)
+async def test_a_piece_says_what_the_whole_is(blobs, pool, start, length, body):
+    await blobs.put(HELLO, "text/plain")
+    assert await read_piece(pool, HELLO_SHA256, start, length) == Piece("text/plain", len(HELLO), body)
+    assert await read_piece(pool, "0" * 64, start, length) is None
+    assert await read_piece(pool, "' OR 1=1 --", start, length) is None
 
 
 async def test_a_transaction_that_is_undone_leaves_nothing(pool):

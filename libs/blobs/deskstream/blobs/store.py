@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -36,6 +36,19 @@ SELECT media_type, body
 FROM blobs.read_blob($1)
 """
 
+_READ_PIECE: Final = """
+SELECT media_type, size, piece
+FROM blobs.read_piece($1, $2, $3)
+"""
+
+
+class Piece(NamedTuple):
+    """A part of a blob, and what the whole of it is; `size` in bytes."""
+
+    media_type: str
+    size: int
+    body: bytes
+
 
 async def write(tx: Tx, blobs: Iterable[Blob]) -> None:
     """Keeps blobs within the caller's transaction, in one statement; those that are there already stay as they are."""
@@ -55,6 +68,14 @@ async def read(tx: Tx, sha256: str) -> Blob | None:
         return None
     row = await tx.fetchrow(_READ, bytes.fromhex(sha256))
     return None if row is None else Blob(sha256, row["media_type"], row["body"])
+
+
+async def read_piece(tx: Tx, sha256: str, start: int, length: int) -> Piece | None:
+    """At most `length` bytes from `start` on; None when there is no such blob."""
+    if not _SHA256.fullmatch(sha256):
+        return None
+    row = await tx.fetchrow(_READ_PIECE, bytes.fromhex(sha256), start, length)
+    return None if row is None else Piece(*row)
 
 
 class Blobs:
