@@ -7,7 +7,7 @@ from hashlib import sha256
 import httpx
 import pytest
 
-from deskstream.gateway.api.attachments import AT_ONCE, LIMIT
+from deskstream.gateway.api.attachments import AT_ONCE, LIMIT, PIECE
 from deskstream.testkit.eventually import eventually
 
 PDF = b"%PDF-1.4 of a customer"
@@ -22,6 +22,23 @@ async def test_n1_a_file_is_stored_under_its_sha256_and_read_again(api):
     assert again.json() == answer.json()
     read = await api.get(f"/api/attachments/{name}")
     assert (read.status_code, read.content, read.headers["content-type"]) == (200, PDF, "application/pdf")
+
+
+@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, LIMIT])
+async def test_a_file_of_several_pieces_is_read_whole(api, size):
+    body = bytes(range(251)) * (size // 251 + 1)
+    stored = (await api.post("/api/attachments", content=body[:size])).json()
+    read = await api.get(f"/api/attachments/{stored['sha256']}")
+    assert (read.headers["content-length"], sha256(read.content).hexdigest()) == (str(size), stored["sha256"])
+
+
+async def test_p10_who_reads_slowly_keeps_no_connection_to_the_database(serving, pool):
+    async with serving() as client, contextlib.AsyncExitStack() as readers:
+        stored = (await client.post("/api/attachments", content=bytes(LIMIT))).json()
+        for _ in range(pool.get_max_size() + 1):
+            read = await readers.enter_async_context(client.stream("GET", f"/api/attachments/{stored['sha256']}"))
+            assert read.status_code == 200
+        assert (await client.post("/api/attachments", content=PDF)).status_code == 201
 
 
 async def test_p16_a_page_that_somebody_sent_is_downloaded_never_shown(api):

@@ -1,14 +1,16 @@
 """POST and GET /api/attachments: files too large to travel in a message, for adapters and for replies."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from deskstream import blobs
-from deskstream.blobs import Blob
+from deskstream.blobs import Blob, Piece
 from deskstream.gateway.api.caller import caller
 from deskstream.gateway.api.context import Context, context
 from deskstream.gateway.api.problems import HttpProblem
@@ -16,13 +18,17 @@ from deskstream.gateway.store.reading import PATIENCE
 
 LIMIT: Final = 20 * 1024 * 1024
 """Bytes of one file: what an attachment of a message may have."""
-AT_ONCE: Final = 8
+PIECE: Final = 1024 * 1024
+"""Bytes of a file that one reader takes in memory, however slow he is."""
+AT_ONCE: Final = 4
 """Uploads at a time in one process; each is held in memory."""
 WITHIN_S: Final = 60.0
 
 router = APIRouter(dependencies=[Depends(caller)])
 
 _room = asyncio.Semaphore(AT_ONCE)
+# A file takes three times its size while it is written.
+_writing = asyncio.Lock()
 
 
 class Stored(BaseModel):
@@ -46,8 +52,9 @@ async def store_attachment(request: Request, here: Annotated[Context, Depends(co
         sentence = f"{AT_ONCE} files are being uploaded just now. Try again."
         raise HttpProblem(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_uploads", sentence)
     async with _room:
-        blob = Blob.of(await _body(request), request.headers.get("content-type", "application/octet-stream"))
-        async with here.running.pool.acquire(timeout=PATIENCE) as tx:
+        parts = await _parts(request)
+        async with _writing, here.running.pool.acquire(timeout=PATIENCE) as tx:
+            blob = Blob.of(b"".join(parts), request.headers.get("content-type", "application/octet-stream"))
             await blobs.write(tx, [blob])
     return Stored(sha256=blob.sha256, size=blob.size, media_type=blob.media_type)
 
@@ -57,15 +64,28 @@ async def read_attachment(
     sha256: Annotated[str, Path(max_length=64)], here: Annotated[Context, Depends(context)]
 ) -> Response:
     """Always as a download: a file that somebody sent never runs in an agent's browser."""
-    async with here.running.pool.acquire(timeout=PATIENCE) as tx:
-        blob = await blobs.read(tx, sha256)
-    if blob is None:
+    first = await _piece(here, sha256, 0)
+    if first is None:
         raise HttpProblem(HTTPStatus.NOT_FOUND, "unknown_attachment", "There is no such file.")
-    headers = {"Content-Disposition": f'attachment; filename="{sha256}"'}
-    return Response(blob.body, media_type=blob.media_type, headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{sha256}"', "Content-Length": str(first.size)}
+    return StreamingResponse(_pieces(here, sha256, first), media_type=first.media_type, headers=headers)
 
 
-async def _body(request: Request) -> bytes:
+async def _pieces(here: Context, sha256: str, first: Piece) -> AsyncIterator[bytes]:
+    yield first.body
+    for start in range(PIECE, first.size, PIECE):
+        piece = await _piece(here, sha256, start)
+        if piece is None:
+            return  # It is gone: the answer ends before its length, which every client takes for broken.
+        yield piece.body
+
+
+async def _piece(here: Context, sha256: str, start: int) -> Piece | None:
+    async with here.running.pool.acquire(timeout=PATIENCE) as tx:
+        return await blobs.read_piece(tx, sha256, start, PIECE)
+
+
+async def _parts(request: Request) -> list[bytes]:
     parts: list[bytes] = []
     size = 0
     try:
@@ -81,4 +101,4 @@ async def _body(request: Request) -> bytes:
         raise HttpProblem(HTTPStatus.REQUEST_TIMEOUT, "too_slow", sentence) from None
     if not size:
         raise HttpProblem(HTTPStatus.BAD_REQUEST, "empty_file", "The body is the file, and it is empty.")
-    return b"".join(parts)
+    return parts
