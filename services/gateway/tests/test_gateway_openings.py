@@ -7,7 +7,7 @@ import pytest
 from deskstream.contracts import Answered, Problem
 from deskstream.contracts.crm import FindContact
 from deskstream.contracts.issues import DeleteIssue, FileIssue, FindIssue, MoveIssue, RelateIssue
-from deskstream.contracts.ticket_commands import OpenTicket
+from deskstream.contracts.ticket_commands import FindTicket, OpenTicket
 
 ID, NEW, CARLA = UUID(int=7), UUID(int=8), UUID(int=9)
 CONTACT = {"id": str(CARLA), "name": "Carla", "email": "carla@acme.com"}
@@ -17,7 +17,7 @@ WISH = {"title": "Null pointer"}
 
 
 class Others:
-    """A CRM that knows Carla, and a ticketing that knows one issue and takes every wish but those it refuses."""
+    """A CRM that knows Carla, and a ticketing that knows one issue and one ticket and takes what it does not refuse."""
 
     def __init__(self, refused=None, deleted=None):
         self.refused = refused
@@ -30,6 +30,8 @@ class Others:
             return Answered(ok=True, result={"contact": CONTACT, "account": ACME, "workspace": LIVE})
         if isinstance(command, FindIssue):
             return Answered(ok=True, result={"issue": self.old})
+        if isinstance(command, FindTicket):
+            return Answered(ok=True, result={"ticket": self.old})
         if isinstance(command, OpenTicket):
             return Answered(ok=True, result={"ticket": {"id": str(NEW), "version": 1}})
         if isinstance(command, FileIssue):
@@ -76,8 +78,17 @@ async def test_w9_an_issue_is_filed_for_a_ticket_by_one_request(door, unread):
     unread.answer = Others()
     answer = await door.post(f"/api/tickets/{ID}/issues", json=WISH | {"wait": True})
     assert answer.status_code == 201
-    assert unread.calls[0][0] == FileIssue(title="Null pointer", wait=True, tickets=(ID,))
+    filing = FileIssue(title="Null pointer", wait=True, tickets=(ID,))
+    assert [command for command, _, _ in unread.calls] == [FindTicket(ticket_id=ID), filing]
     assert (await door.post(f"/api/tickets/{ID}/issues", json=WISH | {"tickets": [str(NEW)]})).status_code == 422
+
+
+async def test_w9_for_a_deleted_ticket_no_issue_is_filed(door, unread):
+    unread.answer = Others(deleted={"reason": "spam"})
+    answer = await door.post(f"/api/tickets/{ID}/issues", json=WISH)
+    assert (answer.status_code, answer.json()["code"]) == (409, "ticket_is_deleted")
+    assert "TKT-7" in answer.json()["detail"]
+    assert not [command for command, _, _ in unread.calls if isinstance(command, FileIssue)]
 
 
 LINKS = {

@@ -14,13 +14,15 @@ from deskstream.contracts.issues import DeleteIssue, FileIssue, MoveIssue, Relat
 from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.ticket_commands import OpenTicket
 from deskstream.gateway.api import work_names as names
+from deskstream.gateway.api.caller import Caller
 from deskstream.gateway.api.commands import Asking, run
+from deskstream.gateway.api.context import Context
 from deskstream.gateway.api.documents import asked, document, reference_to, schema_of, schemas_of
 from deskstream.gateway.api.pages import Named, conversation_id
 from deskstream.gateway.api.preconditions import etag, no_precondition
 from deskstream.gateway.api.problems import HttpProblem
 from deskstream.gateway.api.work_commands import answer
-from deskstream.gateway.api.work_names import ISSUE, Given, Here, IssueNamed, Who
+from deskstream.gateway.api.work_names import ISSUE, TICKET, Given, Here, IssueNamed, Kind, TicketNamed, Who
 
 router = APIRouter(dependencies=[Depends(no_precondition)])
 
@@ -110,11 +112,9 @@ async def open_from_conversation(asking: Annotated[Asking, Depends()], conversat
     summary="File issue for a ticket",
     openapi_extra=_body(schema_of(FileIssue)),
 )
-async def file_for_ticket(
-    asking: Annotated[Asking, Depends()], ticket: Annotated[Given, Depends(names.ticket)]
-) -> Response:
+async def file_for_ticket(asking: Annotated[Asking, Depends()], here: Here, who: Who, ticket: TicketNamed) -> Response:
     """The ticket links it by itself; with `wait` it waits for it."""
-    given = {"tickets": [ticket["ticket_id"]]}
+    given = {"tickets": [(await _not_deleted(here, TICKET, ticket, who))["id"]]}
     return await answer(asking, FileIssue, await document(asking.request), given, HTTPStatus.CREATED)
 
 
@@ -127,10 +127,7 @@ async def _open(asking: Asking, who: Who, given: Given) -> Response:
 
 def _filing(word: str) -> Callable[..., Awaitable[Response]]:
     async def file_and_link(asking: Annotated[Asking, Depends()], here: Here, who: Who, issue: IssueNamed) -> Response:
-        old = (await names.find(here, ISSUE, names.name_of(ISSUE, issue), who))["issue"]
-        if old["deleted"] is not None:
-            sentence = f"ISS-{old['number']} is deleted. Restore it first."
-            raise HttpProblem(HTTPStatus.CONFLICT, "issue_is_deleted", sentence)
+        old = await _not_deleted(here, ISSUE, issue, who)
         filing = asked(FileIssue, await document(asking.request), {})
         new = (await run(here.running, filing, key=asking.key, actor=asking.agent))["issue"]
         linked = await _link_or_undo(asking, LINKING[word](IssueId(old["id"]), IssueId(new["id"])), new)
@@ -138,6 +135,15 @@ def _filing(word: str) -> Callable[..., Awaitable[Response]]:
         return Response(to_json(content), HTTPStatus.CREATED, etag(new["version"]), "application/json")
 
     return file_and_link
+
+
+async def _not_deleted(here: Context, kind: Kind, named: str, who: Caller) -> dict[str, Any]:
+    """What an issue is to be filed for: whoever asks would not hear that ticketing cannot link it later."""
+    found: dict[str, Any] = (await names.find(here, kind, names.name_of(kind, named), who))[kind.name]
+    if found["deleted"] is not None:
+        sentence = f"{kind.prefix}-{found['number']} is deleted. Restore it first."
+        raise HttpProblem(HTTPStatus.CONFLICT, f"{kind.name}_is_deleted", sentence)
+    return found
 
 
 async def _link_or_undo(asking: Asking, linking: Command, new: dict[str, Any]) -> dict[str, Any]:
