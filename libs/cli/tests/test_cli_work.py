@@ -184,3 +184,14 @@ def test_a_ticket_says_who_acts_next(stage, waits, told):
     with console.capture() as captured:
         console.print(tree_of(chain, Member("ticket", 7)))
     assert captured.get().splitlines()[0].rstrip() == f"TKT-7 “Crash”, {told}"
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_w10_a_ticket_tells_that_more_hangs_on_it_than_is_drawn(more):
+    ticket = {"number": 7, "title": "Crash", "stage": "open", "owner": None, "deleted": False, "waits": (),
+              "account": None, "conversations": [], "issues": [], "part": 1}  # fmt: skip
+    chain = {"tickets": [ticket], "issues": [], "parts": PARTS, "conversations": [], "accounts": [], "more": more}
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(tree_of(chain, Member("ticket", 7)))
+    assert (captured.get().splitlines()[-1].rstrip() == "└── and more") is more

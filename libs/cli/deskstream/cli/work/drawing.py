@@ -21,6 +21,13 @@ _PREFIX: Final = {"ticket": "TKT", "issue": "ISS", "conversation": "CONV", "part
 
 def tree_of(chain: Found, member: Member, account: str = "") -> Tree:
     """The member, its tickets below it, and below each ticket what hangs on it."""
+    tree = _whole_tree(chain, member, account)
+    if chain["more"]:
+        tree.add(Text("and more", style="dim"))
+    return tree
+
+
+def _whole_tree(chain: Found, member: Member, account: str) -> Tree:
     tickets = chain["tickets"]
     if member.kind == "ticket":
         (ticket,) = tickets
@@ -36,8 +43,6 @@ def tree_of(chain: Found, member: Member, account: str = "") -> Tree:
         _parts_below(root, member.number, chain["parts"])
     if not tickets:
         root.add(Text("no tickets", style="dim"))
-    if chain["more"]:
-        root.add(Text("and more", style="dim"))
     return root
 
 
