@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from deskstream.contracts.chain_facts import PartKind
 from deskstream.contracts.confidential import ConfidentialityChanged
-from deskstream.contracts.issues import ListIssues
-from deskstream.contracts.ticket_commands import ListCustomerTickets, ListTickets
+from deskstream.contracts.issues import FindIssue, ListIssues
+from deskstream.contracts.ticket_commands import FindTicket, ListCustomerTickets, ListTickets
 from deskstream.ticketing.domain.issue.publishing import confidentiality
 from deskstream.ticketing.domain.issue.state import Unfiled
 from deskstream.ticketing.domain.part import Part
@@ -67,6 +67,19 @@ async def test_w10_issues_of_a_part_are_those_below_it_too_as_tickets_are(tree, 
         assert [one["title"] for one in listed["issues"]] == found, sort
     listed = await reading.list_tickets(tx, ListTickets(part_id=ids[part]))
     assert [one["title"] for one in listed["tickets"]] == found
+
+
+async def test_w10_what_hangs_on_a_part_that_is_renamed_shows_its_name_of_now(tree):
+    tx, ids = tree
+    renamed = made_part(PartKind.FEATURE, number=903).model_copy(update={"id": ids["rows"], "name": "Lines"})
+    await parts.save(tx, [Part(renamed)])
+    ticket, *_ = (await reading.list_tickets(tx, ListTickets(part_id=ids["rows"])))["tickets"]
+    issue, *_ = (await reading.list_issues(tx, ListIssues(part_id=ids["rows"])))["issues"]
+    assert [one["part"]["name"] for one in (ticket, issue)] == ["Lines", "Lines"]
+    found = await reading.find_ticket(tx, FindTicket(ticket_id=ticket["id"]))
+    assert found["ticket"]["part"]["name"] == "Lines"
+    found = await reading.find_issue(tx, FindIssue(issue_id=issue["id"]))
+    assert found["issue"]["part"]["name"] == "Lines"
 
 
 async def test_pages_of_a_part_s_issues_have_each_once(tree):

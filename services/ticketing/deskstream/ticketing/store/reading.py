@@ -1,11 +1,12 @@
 """What people read: one object with its text, lists by filter, counts. Read only."""
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 from asyncpg import Record
 
 from deskstream.contracts import Refused
-from deskstream.contracts.chain_facts import TicketFacts
+from deskstream.contracts.chain_facts import IssueFacts, TicketFacts
 from deskstream.contracts.confidential import named_in
 from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
 from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
@@ -25,6 +26,7 @@ _PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 _TICKET = "SELECT state FROM tickets WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
 _ISSUE = "SELECT state FROM issues WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
 _PART = "SELECT state FROM parts WHERE id = $1 OR ($1::uuid IS NULL AND number = $2)"
+_PARTS_NAMED = "SELECT state FROM parts WHERE id = ANY($1)"
 
 _TICKETS = """
 SELECT state
@@ -128,6 +130,8 @@ _ISSUE_ROW: Final = {
     "ended_at",
 }  # fmt: skip
 
+Hung = TypeVar("Hung", TicketFacts, IssueFacts)
+
 
 async def find_ticket(tx: Tx, asked: FindTicket) -> dict[str, Any]:
     """One ticket. Raises `Refused` when there is none."""
@@ -135,7 +139,8 @@ async def find_ticket(tx: Tx, asked: FindTicket) -> dict[str, Any]:
     if document is None:
         raise Refused("ticket_not_found", "There is no ticket of that id or number.")
     found = tickets.read(document)
-    return {"ticket": found.facts.model_dump(mode="json"), "text": found.text}
+    (facts,) = await _on_parts_as_they_are(tx, [found.facts])
+    return {"ticket": facts.model_dump(mode="json"), "text": found.text}
 
 
 async def find_issue(tx: Tx, asked: FindIssue) -> dict[str, Any]:
@@ -144,7 +149,8 @@ async def find_issue(tx: Tx, asked: FindIssue) -> dict[str, Any]:
     if document is None:
         raise Refused("issue_not_found", "There is no issue of that id or number.")
     found = issues.read(document)
-    return {"issue": found.facts.model_dump(mode="json"), "text": found.text}
+    (facts,) = await _on_parts_as_they_are(tx, [found.facts])
+    return {"issue": facts.model_dump(mode="json"), "text": found.text}
 
 
 async def find_part(tx: Tx, asked: FindPart) -> dict[str, Any]:
@@ -168,7 +174,8 @@ async def list_tickets(tx: Tx, asked: ListTickets) -> dict[str, Any]:
         rows = await _planned_anew(tx, _TICKETS, *values)
     else:
         rows = await _planned_anew(tx, _TICKETS_OF_PART, *values, asked.part_id)
-    shown = fitting([_row(tickets.read(row["state"]).facts) for row in rows[: asked.limit]])
+    found = await _on_parts_as_they_are(tx, [tickets.read(row["state"]).facts for row in rows[: asked.limit]])
+    shown = fitting([_row(facts) for facts in found])
     return {"tickets": shown, "more": shown[-1]["number"] if len(rows) > len(shown) else None}
 
 
@@ -216,7 +223,7 @@ async def list_issues(tx: Tx, asked: ListIssues) -> dict[str, Any]:
     values = (asked.stage, among, asked.part_id, asked.owner, by_weight, asked.skip, asked.limit + 1)
     narrowed = (asked.severity, asked.security, asked.linked, asked.account_id)
     rows = await _planned_anew(tx, _ISSUES, *values, *narrowed)
-    found = [issues.read(row["state"]).facts for row in rows[: asked.limit]]
+    found = await _on_parts_as_they_are(tx, [issues.read(row["state"]).facts for row in rows[: asked.limit]])
     shown = fitting([facts.model_dump(mode="json", include=_ISSUE_ROW) for facts in found])
     return {"issues": shown, "more": len(rows) > len(shown)}
 
@@ -241,6 +248,14 @@ def _row(facts: TicketFacts) -> dict[str, Any]:
         "waits": [wait.name for wait in facts.waits],
         "open_tasks": len(tasks.still_open(facts.tasks)),
     }
+
+
+async def _on_parts_as_they_are(tx: Tx, found: Sequence[Hung]) -> list[Hung]:
+    """Each carries its part by the name it had then."""
+    rows = await tx.fetch(_PARTS_NAMED, list({facts.part.id for facts in found}))
+    names = {part.id: part.name for part in (parts.read(row["state"]).facts for row in rows)}
+    parts_now = [facts.part.model_copy(update={"name": names.get(facts.part.id, facts.part.name)}) for facts in found]
+    return [facts.model_copy(update={"part": part}) for facts, part in zip(found, parts_now, strict=True)]
 
 
 async def _planned_anew(tx: Tx, statement: str, *values: object) -> list[Record]:
