@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -68,6 +69,19 @@ async def test_a_statement_that_fails_is_the_error_and_the_connection_serves_on(
         await fail()
     async with batch_transaction(pool) as tx:
         assert [await tx.fetchval(BACKEND)] == backends
+
+
+async def test_p1_nothing_is_taken_for_done_after_an_error_that_was_swallowed(pool):
+    async def swallow() -> None:
+        async with batch_transaction(pool) as tx:
+            await tx.execute(ADD, "lost")
+            with suppress(asyncpg.DivisionByZeroError):
+                await tx.execute("SELECT 1 / 0")
+
+    with pytest.raises(asyncpg.InFailedSQLTransactionError, match="swallowed"):
+        await swallow()
+    async with batch_transaction(pool) as tx:
+        assert await tx.fetchval(KEYS) is None
 
 
 async def test_a_connection_that_broke_is_given_up_and_the_next_batch_has_another(pool):

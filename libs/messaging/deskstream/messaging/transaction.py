@@ -28,7 +28,9 @@ async def batch_transaction(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterat
         except BaseException:
             await _roll_back(connection)
             raise
-        await connection.execute("COMMIT")
+        # PostgreSQL commits nothing after an error, says so in its answer only, and does not call it one.
+        if await connection.execute("COMMIT") != "COMMIT":
+            raise asyncpg.InFailedSQLTransactionError("an error of a statement was swallowed: nothing is committed")
 
 
 async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
