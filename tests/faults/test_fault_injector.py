@@ -52,6 +52,16 @@ def test_in_a_long_run_every_kind_comes_before_any_comes_again():
     assert found == [kind.name for kind in drawn(1, 600.0)] != [kind.name for kind in drawn(2, 600.0)]
 
 
+async def test_a_process_that_ends_just_as_it_is_to_be_hurt_was_spared(nobody):
+    async def too_late(_):
+        raise psutil.NoSuchProcess(7)
+
+    faults = Injector(nobody, lambda _: None, kinds={"harm": Kind("harm", too_late)})
+    await faults.run(1.0)
+    assert not faults.done
+    assert set(faults.skipped) == {"harm"}
+
+
 async def test_what_found_nothing_to_damage_is_said_and_counted_apart(nobody):
     async def damage(_):
         return "something was damaged"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
 
+import psutil
+
 from deskstream.cli.faults.breaking import KINDS, Kind, Spared, Victims
 from deskstream.cli.problem import Problem
 
@@ -65,7 +67,7 @@ class Injector:
     async def _do(self, kind: Kind) -> str:
         try:
             what = await kind.do(self.victims)
-        except Spared as why:
+        except (Spared, psutil.NoSuchProcess) as why:
             self.skipped[kind.name] += 1
             return f"{why}: no {kind.name}"
         self.done[kind.name] += 1
