@@ -9,8 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from deskstream.messaging.failpoints import ENVIRONMENT
+
+_STDERR: Final = 2
+"""What such a process logs never mixes with what the one that keeps it says on stdout."""
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Supervised:
         failpoint = self.failpoint
         while True:
             environment = {**os.environ, **self.told, **({ENVIRONMENT: failpoint} if failpoint else {})}
-            self.process = await asyncio.create_subprocess_exec(*self.command, env=environment)
+            self.process = await asyncio.create_subprocess_exec(*self.command, env=environment, stdout=_STDERR)
             self.deaths.append(await self.process.wait())
             failpoint = ""
 
