@@ -9,7 +9,7 @@ import pytest
 
 from deskstream.messaging import waiting
 from deskstream.messaging.connection import Reach
-from deskstream.messaging.fates import is_transient
+from deskstream.messaging.fates import MAX_TRIES, is_transient
 from deskstream.messaging.hearing import taken_up
 from deskstream.messaging.item import Item, Source, fetched_from_stream, from_stream
 from deskstream.messaging.service import RunningService
@@ -143,6 +143,29 @@ async def test_p6_what_waited_after_a_try_is_counted_before_it_is_tried_again(da
         await runner.handle([brought_back("a", 2)])
         await runner.handle([brought_back("a", 2, delivered=5)])
         assert await pool.fetchval("SELECT tries FROM waiting WHERE key = 'a'") == 2
+
+
+FULL = """
+CREATE FUNCTION summing.refuse() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON summing.counters EXECUTE FUNCTION summing.refuse();
+"""
+
+EMPTIED = "DROP FUNCTION summing.refuse() CASCADE"
+
+
+async def test_p1_an_unwell_database_takes_no_try_from_a_suspect_and_holds_its_key_no_longer(database, nats_url):
+    admin = await asyncpg.connect(database)
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        runner, pool = services["summing"].runner, services["summing"].pool
+        await admin.execute(FULL)
+        for again in range(MAX_TRIES + 2):
+            await runner.handle([brought_back("a", 1, delivered=4 + again)])
+        assert await pool.fetchval("SELECT array_agg(tries) FROM waiting") in ([0], [1])
+        await admin.execute(EMPTIED)
+        await eventually(lambda: pool.fetchval("SELECT total = 1 FROM counters WHERE id = 'a'"), within=5)
+        await eventually(lambda: pool.fetchval("SELECT count(*) = 0 FROM waiting"))
+    await admin.close()
 
 
 READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'waiting'"

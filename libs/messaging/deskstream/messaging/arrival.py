@@ -19,7 +19,8 @@ from nats.errors import Error as NatsError
 
 from deskstream.messaging.ending import end
 from deskstream.messaging.item import Item, fetched_from_stream, from_stream, stream_sequence_of
-from deskstream.messaging.runner import SUSPICIOUS_DELIVERIES, Runner
+from deskstream.messaging.runner import Runner
+from deskstream.messaging.suspects import SUSPICIOUS_DELIVERIES
 
 AT_ONCE: Final = 50
 RETRY_S: Final = 0.5

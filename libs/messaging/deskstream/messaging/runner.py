@@ -14,13 +14,14 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from deskstream.contracts import Answered, Problem
-from deskstream.messaging import asked, waiting
+from deskstream.messaging import asked
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.failpoints import FailPoints
-from deskstream.messaging.fates import MAX_TRIES, concerns_one, is_transient
+from deskstream.messaging.fates import concerns_one, is_transient
 from deskstream.messaging.frames import ACK, answer_frame, write
-from deskstream.messaging.item import Item, Source
+from deskstream.messaging.item import Item
 from deskstream.messaging.publishing import Publisher
+from deskstream.messaging.suspects import Suspects
 from deskstream.messaging.telling import Telling
 from deskstream.messaging.transaction import batch_transaction
 
@@ -31,8 +32,6 @@ AT_ONCE: Final = 3
 """How often a batch is tried again at once before it goes back to the broker."""
 SHORTEST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
-SUSPICIOUS_DELIVERIES: Final = 2
-"""A message delivered more often may be what kills the process: it is handled alone, its try counted before."""
 
 log = structlog.get_logger()
 
@@ -65,10 +64,10 @@ class Runner:
         self._inbox: deque[Item] = deque()
         self._arrived = asyncio.Event()
         self._stopping = False
-        self._naks: dict[str, int] = {}
         self._client: Client | None = None
         self._pause = SHORTEST_PAUSE_S
         self.listeners: list[Listener] = []
+        self.suspects = Suspects(pool)
         self.applied = 0
         self.batches = 0
         self.telling = Telling(batch.wiring.service, batch.tracer)
@@ -128,7 +127,7 @@ class Runner:
             await self.handle(later)
 
     def _way(self, item: Item) -> Way:
-        if self._suspicious(item):
+        if self.suspects.include(item):
             return self._suspected
         return self._each_alone if type(item.asked) in self._batch.wiring.alone else self._together
 
@@ -152,11 +151,6 @@ class Runner:
             self._inbox.popleft()
         self._inbox.extendleft(reversed([*front, *rest]))
         return True
-
-    def _suspicious(self, item: Item) -> bool:
-        if item.source is Source.WAITING:
-            return item.tries > 0 and not item.retry
-        return item.delivered - self._naks.get(item.origin, 0) > SUSPICIOUS_DELIVERIES
 
     async def _together(self, items: Sequence[Item]) -> None:
         for attempt in range(AT_ONCE):
@@ -209,17 +203,15 @@ class Runner:
     async def _suspected(self, items: Sequence[Item]) -> None:
         """Mostly a broken connection brought them back: tried together once, what comes back again is handled alone."""
         try:
-            async with batch_transaction(self._pool) as tx:
-                states = await waiting.start_tries(tx, items, MAX_TRIES)
+            states = await self.suspects.start_tries(items)
         except Exception as error:
             await self._give_back(items, error)
             return
-        for item in items:
-            item.retry = states.get(item) == "trying"
-            if not item.retry:
-                self.telling.given_up(item, dead=item in states)
-        await self._acknowledge([item for item in items if not item.retry])
-        to_try = [item for item in items if item.retry]
+        given_up = [item for item in items if not item.counted]
+        for item in given_up:
+            self.telling.given_up(item, dead=item in states)
+        await self._acknowledge(given_up)
+        to_try = [item for item in items if item.counted]
         log.warning("suspects_tried", size=len(to_try))
         await self._in_their_ways(to_try, lambda item: self._each_alone if item.tries else self._together)
 
@@ -257,9 +249,7 @@ class Runner:
 
     async def _acknowledge(self, items: Sequence[Item]) -> None:
         """Also after a failed publish of the acknowledgement nothing is wrong: progress knows the message."""
-        if self._naks:
-            for item in items:
-                self._naks.pop(item.origin, None)
+        self.suspects.handled(items)
         await self._answer_broker([answer_frame(item.ack, ACK) for item in items if item.ack])
 
     async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
@@ -284,10 +274,7 @@ class Runner:
 
     async def nak(self, item: Item) -> None:
         """Asks the broker to deliver it again, later each time; this process knows that it is not to blame."""
-        naks = self._naks.get(item.origin, 0) + 1
-        if len(self._naks) < 100_000:
-            self._naks[item.origin] = naks
-        pause_ns = int(min(30.0, 0.25 * 2 ** min(naks, 7)) * 1e9)
+        pause_ns = int(self.suspects.handed_back(item) * 1e9)
         await self._answer_broker([answer_frame(item.ack, b'-NAK {"delay": %d}' % pause_ns)])
 
     async def _answer_broker(self, frames: Sequence[bytes]) -> None:

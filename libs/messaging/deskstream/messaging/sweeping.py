@@ -117,6 +117,7 @@ class Sweeper:
 
     async def retry_waiting(self) -> int:
         """Hands on what may go on now. Returns how many."""
+        await self._runner.suspects.take_tries_back()
         async with self._pool.acquire() as connection:
             items = await waiting.due(connection, await read_now(connection, self._offset))
         if items:

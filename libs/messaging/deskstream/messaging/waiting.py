@@ -1,6 +1,6 @@
 """The waiting table: what waits for an earlier event, behind a failed one, for another try, or for a person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -119,6 +119,15 @@ RETURNING lane, key, seq, message_id, tries, state
 """
 
 
+_TAKE_TRIES_BACK = """
+UPDATE waiting w
+SET tries = w.tries - 1, next_at = clock_timestamp()
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS untried(lane, key, seq, message_id)
+WHERE w.lane = untried.lane AND w.key = untried.key AND w.seq = untried.seq AND w.message_id = untried.message_id
+  AND w.state = 'trying' AND w.tries > 0
+"""
+
+
 async def save(tx: Tx, waiters: Sequence[Waiter], now: datetime) -> list[Item]:
     """Writes rows; one that only waits never replaces one that failed. Returns the items that waited already."""
     if not waiters:
@@ -158,13 +167,7 @@ async def behind(tx: Tx, positions: Iterable[Position]) -> list[tuple[Item, str]
 async def remove(tx: Tx, items: Sequence[Item]) -> None:
     """These were applied, or fell behind what was applied."""
     if items:
-        await tx.execute(
-            _REMOVE,
-            [i.lane for i in items],
-            [i.key for i in items],
-            [i.sequence for i in items],
-            [_id(i) for i in items],
-        )
+        await tx.execute(_REMOVE, *_names(items))
 
 
 async def due(tx: Tx, now: datetime) -> list[Item]:
@@ -201,12 +204,23 @@ async def start_tries(tx: Tx, items: Sequence[Item], max_tries: int) -> dict[Ite
     return {item: str(found[name]["state"]) for name, item in once.items() if name in found}
 
 
+async def take_tries_back(tx: Tx, items: Collection[Item]) -> None:
+    """What `start_tries` counted came to no end, and not because the process died: it may be tried again at once."""
+    if items:
+        await tx.execute(_TAKE_TRIES_BACK, *_names(items))
+
+
 def _item(row: asyncpg.Record) -> tuple[Item, str]:
     item = Item(
         Source.WAITING, row["lane"], row["key"], row["seq"], row["type"], row["subject"], row["body"],
         id=row["message_id"], tries=row["tries"],
     )  # fmt: skip
     return item, row["state"]
+
+
+def _names(items: Collection[Item]) -> tuple[list[str], list[str], list[int], list[UUID]]:
+    """The columns of the primary key."""
+    return [i.lane for i in items], [i.key for i in items], [i.sequence for i in items], [_id(i) for i in items]
 
 
 def _id(item: Item) -> UUID:
