@@ -66,6 +66,7 @@ async def bench_bootstrap(plan: Plan, progress: Progress) -> dict[str, Any]:
                 used = usage_of(trees)
                 after = await stage.until(plan.whole, reader.pid)
                 spent = usage_of(trees).since(used)
+                await stage.settled()
                 figures = _figures(plan, stage, plan.whole - at_kill, after)
                 figures |= {
                     "read_again": await stage.duplicates(),
@@ -90,9 +91,11 @@ async def bench_drain(plan: Plan, progress: Progress) -> dict[str, Any]:
             seconds = await stage.until(plan.whole, reader.pid)
             spent = usage_of(trees).since(used)
             figures = _figures(plan, stage, plan.whole, seconds)
+            await stage.settled()
             again = await stage.duplicates()
         progress("started once more")
         with stage.process(plan.reader):
+            await stage.settled()
             again += await stage.duplicates()
         return figures | {"read_again": again, "cpu_us_per_event": _microseconds(spent.ms_per(plan.whole))}
 

@@ -24,6 +24,7 @@ from deskstream.cli.bench.usage import memory_mb
 from deskstream.cli.environment import environment_of_its_own
 from deskstream.contracts.conversation import LANE
 from deskstream.contracts.health import HealthRead, ReadHealth
+from deskstream.contracts.subjects import stream_of
 from deskstream.messaging import commands
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.servers import Addresses
@@ -32,6 +33,8 @@ from deskstream.runtime.schemas import installed_services, schemas
 
 LOOK_EVERY_S: Final = 2.0
 TELL_EVERY_S: Final = 10.0
+SETTLES_S: Final = 60.0
+SETTLED_LOOK_S: Final = 0.1
 WITHIN_S: Final = 3600.0
 
 _READ = "SELECT coalesce(sum(seq), 0)::bigint FROM progress WHERE lane = $1"
@@ -70,6 +73,20 @@ class Stage:
             self.peak_mb = max(self.peak_mb, memory_mb(pid))
             await asyncio.sleep(self.look_every_s)
         return time.monotonic() - started
+
+    async def settled(self) -> None:
+        """Until the broker has handed out all that the reader hears, and has every acknowledgement of it."""
+        deadline = time.monotonic() + SETTLES_S
+        while True:
+            durable = await self.client.jsm().consumer_info(stream_of(LANE), self.reader)
+            if not durable.num_pending and not durable.num_ack_pending:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"the broker still has {durable.num_pending} messages for {self.reader}, and waits for "
+                    f"{durable.num_ack_pending} acknowledgements"
+                )
+            await asyncio.sleep(SETTLED_LOOK_S)
 
     async def duplicates(self) -> int:
         """How many events the running process was given that were applied before."""
