@@ -90,6 +90,10 @@ def test_a_run_that_kept_its_promises_is_passed():
             id="P3: a sequence has a gap",
         ),
         pytest.param(
+            but(overtaken=["conversation: 2 of A after 3"]), "P3", "1 shown after a later one: conversation: 2 of A",
+            id="P3: the inbox took in an event after a later one",
+        ),
+        pytest.param(
             with_left(dead=1, why=("crm: dead in events.ingest: KeyError",)), "P6", "1 dead: crm: dead",
             id="P6: one is dead",
         ),

@@ -57,6 +57,8 @@ class Record:
     """In the order of conversation and sequence."""
     visible: Counter[str] = field(default_factory=Counter)
     """External id -> how often the gateway's feed shows it."""
+    overtaken: Sequence[str] = ()
+    """What the gateway's feed shows after a later one of its conversation, in words."""
     owners: Counter[str] = field(default_factory=Counter)
     """Conversation -> `owner_chosen` in routing's journal."""
     clocks: Counter[str] = field(default_factory=Counter)
@@ -114,6 +116,18 @@ SELECT body::json -> 'message' ->> 'external_id' AS external_id, count(*) AS sho
 FROM gateway.feed
 WHERE service = 'conversation' AND body::json -> 'message' ->> 'external_id' IS NOT NULL
 GROUP BY 1
+"""
+
+_OVERTAKEN = """
+SELECT service, conversation_id, sequence, before
+FROM (
+    SELECT service, conversation_id, sequence,
+           lag(sequence) OVER (PARTITION BY service, conversation_id ORDER BY id) AS before
+    FROM gateway.feed
+) AS shown
+WHERE sequence <= before
+ORDER BY service, conversation_id, sequence
+LIMIT 20
 """
 
 _SAID = """
@@ -177,6 +191,7 @@ async def read_record(database: Database, services: Sequence[Declaration], store
     return Record(
         applied=[Applied(*row) for row in await database.fetch(_APPLIED)],
         visible=Counter(_by_name(await database.fetch(_VISIBLE))),
+        overtaken=await read_overtaken(database),
         owners=await _said_by(database, "routing", "owner_chosen"),
         clocks=await _said_by(database, "sla", "clock_started"),
         gaps=[gap for service in services for gap in await _gaps_of(database, service.name)],
@@ -186,6 +201,14 @@ async def read_record(database: Database, services: Sequence[Declaration], store
         left=await read_leftovers(database, services),
         kept=await read_planted(database, [service.name for service in services]),
     )
+
+
+async def read_overtaken(database: Database) -> list[str]:
+    """Events that the gateway's feed took in after a later one of the same conversation and service, in words."""
+    return [
+        f"{service}: {sequence} of {conversation} after {before}"
+        for service, conversation, sequence, before in await database.fetch(_OVERTAKEN)
+    ]
 
 
 async def read_planted(database: Database, services: Iterable[str]) -> frozenset[tuple[str, str]]:
