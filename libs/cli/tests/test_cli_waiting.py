@@ -20,6 +20,25 @@ async def test_a_broker_that_starts_later_is_waited_for(deskstream, tmp_path):
     assert {change["how"] for change in said.json["provisioned"]} == {"created"}
 
 
+async def test_a_broker_whose_streams_come_later_is_waited_for(nowhere, tmp_path):
+    home = Home(tmp_path / "nats", user=None)
+    home.folder.mkdir()
+    without, whole = EmbeddedNats(home, access={"jetstream": False}), EmbeddedNats(home)
+    nowhere.environment["DESKSTREAM_NATS_URL"] = await asyncio.to_thread(without.start)
+    try:
+        said = await nowhere("provision", "--json")
+        assert said.code == 1
+        assert "NATS answers, its JetStream does not" in said.json["error"]
+        provisioning = asyncio.create_task(nowhere("provision", "--wait", "30", "--json"))
+        await asyncio.to_thread(without.stop)
+        await asyncio.to_thread(whole.start)
+        said = await provisioning
+    finally:
+        await asyncio.to_thread(whole.stop)
+    assert said.code == 0
+    assert {change["how"] for change in said.json["provisioned"]} == {"created"}
+
+
 def test_waiting_ends_with_the_usual_word(nowhere):
     nowhere.environment["DESKSTREAM_POSTGRES_URL"] = "postgresql://desk@127.0.0.1:1/desk"
     started = time.monotonic()

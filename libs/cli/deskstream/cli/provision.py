@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
+from nats.js.errors import ServiceUnavailableError
 from nats.js.manager import JetStreamManager
 
 from deskstream.cli import output, services
@@ -15,7 +17,7 @@ from deskstream.cli.asking import connected
 from deskstream.cli.execution import carry_out
 from deskstream.cli.permissions.command import layout_of, write_permissions
 from deskstream.cli.place import find_place
-from deskstream.cli.problem import WRONG, Problem
+from deskstream.cli.problem import WRONG, NoAnswer, Problem
 from deskstream.cli.waiting import Wait, waiting
 from deskstream.messaging import Declaration
 from deskstream.messaging.connection import Reach
@@ -29,6 +31,9 @@ app = typer.Typer()
 UNCHANGED = "unchanged"
 DIFFERS = "differs"
 STORE = Production().store
+
+_NO_STREAMS = (TimeoutError, NoRespondersError, ServiceUnavailableError)
+"""What asking for streams ends in while only the rest of the broker is there."""
 
 
 class _LookOnly(JetStreamManager):
@@ -68,11 +73,15 @@ async def provision_all(
     replicas: int | None = None,
     durables: bool = False,
 ) -> list[Change]:
-    """Makes what is missing; says what was done, or with `check` what would be."""
+    """Makes what is missing; says what was done, or with `check` what would be. Raises NoAnswer."""
     async with connected(reach) as client:
-        if check:
-            return await planned(client, declarations)
-        return await provision(client, wanted(declarations), replicas=replicas, change_durables=durables)
+        try:
+            if check:
+                return await planned(client, declarations)
+            return await provision(client, wanted(declarations), replicas=replicas, change_durables=durables)
+        except _NO_STREAMS as error:
+            why = str(error).removeprefix("nats: ") or type(error).__name__
+            raise NoAnswer(f"NATS answers, its JetStream does not ({why}). Is it starting, or not turned on?") from None
 
 
 def wanted(declarations: Sequence[Declaration]) -> Any:
