@@ -1,6 +1,6 @@
 # What one does here every day; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test test-long test-failed test-fast test-docker kubernetes lint format types bench bench-quick faults faults-long schemas lock clean
+.PHONY: help setup demo up down secrets test test-long kill-points test-failed test-fast test-docker kubernetes lint format types bench bench-quick faults faults-long schemas lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -88,6 +88,10 @@ faults: setup  ## Kill, pause and delay; then check that nothing was lost (SEED=
 
 faults-long: setup  ## The same for ten minutes
 	.venv/bin/deskstream faults --seconds 600
+
+TIMES ?= 200
+kill-points: setup  ## Kill a service 200 times at each point of a batch; takes most of an hour (TIMES=5 a minute)
+	DESKSTREAM_TEST_KILLS=$(TIMES) .venv/bin/python -m pytest libs/messaging/tests/test_messaging_faults.py -k any_point
 
 schemas: setup  ## Write the JSON Schemas of all messages again
 	.venv/bin/deskstream schemas

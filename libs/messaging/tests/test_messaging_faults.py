@@ -1,8 +1,10 @@
 import asyncio
+import os
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 
 import asyncpg
 import nats
@@ -18,12 +20,15 @@ from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.forking import forking
 from deskstream.testkit.processes import supervised
+from deskstream.testkit.sample.events import counted, publish
 from deskstream.testkit.sample.services import COUNTING, SUMMING, Count
 
 KEYS = 5
 EACH = 12
 SAMPLE = "deskstream.testkit.sample.run"
 BOTH = ("counting", "summing")
+KILLS = int(os.environ.get("DESKSTREAM_TEST_KILLS", "1"))
+"""At each point of a batch; `make kill-points` makes it 200."""
 
 pytestmark = pytest.mark.long
 
@@ -113,10 +118,11 @@ async def nothing_lost_nothing_twice(database, numbers=None, *, within):
     await connection.close()
 
 
+@pytest.mark.timeout(120 + 60 * KILLS)
 async def test_p1_p2_p3_killed_at_any_point_of_a_batch(database, nats_url):
     await prepare([COUNTING, SUMMING], database, nats_url)
     client = await nats.connect(nats_url)
-    cases = [(service, point) for service in ("counting", "summing") for point in POINTS]
+    cases = [(service, point) for service in ("counting", "summing") for point in POINTS] * KILLS
     async with forking(SAMPLE) as process:
         asked = Asked(client)
         for service, point in cases:
@@ -166,6 +172,32 @@ async def test_p11_a_graceful_stop_loses_nothing_and_ends_cleanly(database, nats
         await nothing_lost_nothing_twice(database, within=30)
         assert set(process.deaths) == {0}
     await client.close()
+
+
+async def acknowledged(client):
+    """How many of the events summing needs never hear again."""
+    stream = await client.jsm().stream_info("EVENTS_COUNTING")
+    durable = await client.jsm().consumer_info("EVENTS_COUNTING", "summing")
+    return stream.state.messages - durable.num_pending - durable.num_ack_pending
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_p11_what_was_done_before_a_graceful_stop_is_never_delivered_again(database, nats_url, broker, point):
+    await prepare([COUNTING, SUMMING], database, nats_url)
+    records = await asyncpg.connect(database)
+    async with forking(SAMPLE) as process:
+        await process.start(SAMPLE, database, nats_url, *BOTH, failpoint=f"summing:{point}:5:term")
+        numbers = count()
+        async with asyncio.timeout(30):
+            while process.running:
+                # Each alone in its key: none is missed, so none is read from a journal.
+                await publish(broker, [counted(f"c{next(numbers)}", 1) for _ in range(20)])
+        assert process.deaths == [0]
+        done = await records.fetchval("SELECT sum(total)::int FROM summing.counters")
+        assert done > 0
+        await eventually(lambda: acknowledged(broker), within=2)
+        assert await acknowledged(broker) == done
+    await records.close()
 
 
 async def test_two_replicas_of_each_service_share_the_work_and_keep_the_order(database, nats_url):
