@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from deskstream.messaging.comparing import Fit, look, mend_older_stream
 from deskstream.messaging.declare import Declaration, Tx
 from deskstream.messaging.fates import is_transient
+from deskstream.messaging.pausing import woken
 from deskstream.messaging.reconcile.lists import is_inbound
 from deskstream.messaging.recovered import Recovered
 from deskstream.messaging.topology import stream_of
@@ -89,13 +90,7 @@ class Guard:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(self._pause()):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            # Not before it waits: who wakes it while it looks would be forgotten.
-            self._wake.clear()
+            await woken(self._wake, within=self._pause())
             closely, self._closely = self._closely, False
             if not await (self._look_closely() if closely else self._look_at_all()):
                 self._closely = self._closely or closely

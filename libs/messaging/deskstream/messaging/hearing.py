@@ -20,6 +20,7 @@ from deskstream.messaging.declare import Declaration
 from deskstream.messaging.ending import end
 from deskstream.messaging.fates import DATABASE_UNWELL, is_transient
 from deskstream.messaging.item import from_stream
+from deskstream.messaging.pausing import woken
 from deskstream.messaging.provisioned import stream_info
 from deskstream.messaging.pulling import Puller
 from deskstream.messaging.reading import NotRead, TakeUp
@@ -192,13 +193,7 @@ class Hearing:
     async def _watch(self) -> None:
         """A durable that was made anew, or fell behind what its stream keeps, has left something out."""
         while True:
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._looked_again.wait()
-            except TimeoutError:
-                pass
-            # Not before it waits: who wakes it while it looks would be forgotten.
-            self._looked_again.clear()
+            await woken(self._looked_again, within=LOOK_EVERY_S)
             for lane in self._declaration.hears:
                 await self._look_again(lane)
 
