@@ -100,7 +100,7 @@ def _hearing(reader: str) -> str:
 @app.command()
 def tickets(
     seconds: Annotated[
-        float, typer.Option(min=1, max=3600, help="How long full speed is measured in each run.")
+        float, typer.Option(min=1, max=3600, help="How long full speed, and then 100/s, are measured in each run.")
     ] = 30.0,
     number: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tickets there are while reads are measured.")] = (
         100_000

@@ -35,7 +35,7 @@ async def bench_tickets(seconds: float, tickets: int, progress: Progress) -> dic
             progress(f"full speed for {seconds:g} s")
             figures = await _full_speed(desk, seconds)
             progress("at 100/s")
-            figures |= await _at_rest(desk, 100.0, min(10.0, seconds))
+            figures |= await _at_rest(desk, 100.0, seconds)
             progress(f"reading at {tickets:,} tickets")
             figures |= await bench_reads(desk, tickets)
     figures["ratio_to_raw"] = raw.share_of(figures["commands_per_s"] * figures["handlings_per_command"])
