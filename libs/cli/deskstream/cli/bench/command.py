@@ -37,7 +37,7 @@ def pipeline(
     ] = 60.0,
     calm_seconds: Annotated[
         float, typer.Option(min=1, max=600, help="How long latency at rest is measured in each run.")
-    ] = 15.0,
+    ] = Plan.calm_seconds,
     runs: Runs = 3,
     permissions: Annotated[
         bool, typer.Option("--permissions", help="Each service may do only what it declares.")

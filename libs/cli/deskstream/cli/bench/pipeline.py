@@ -20,7 +20,7 @@ from deskstream.cli.bench.running import Bench, Groups, furnish, one_each, runni
 from deskstream.cli.bench.servers import a_guard, servers_of_its_own
 from deskstream.cli.bench.shares import made_of
 from deskstream.cli.bench.usage import memory_mb, usage_of
-from deskstream.cli.bench.watch import BUSY_POLL_S, POLL_S, SETTLES_S, View, percentile
+from deskstream.cli.bench.watch import BUSY_POLL_S, POLL_S, SETTLES_S, View, percentile, written
 
 WARM_UP_S = 5.0
 LONGEST_HALF_S = 10.0
@@ -38,7 +38,7 @@ class Plan:
 
     seconds: float = 60.0
     calm_rate: float = 20.0
-    calm_seconds: float = 15.0
+    calm_seconds: float = 30.0
     apart_seconds: float = 10.0
     """How long each service is measured in a process of its own."""
     permissions: bool = False
@@ -138,6 +138,7 @@ async def full_speed(plan: Plan, bench: Bench, generator: Generator, view: View)
 
 
 async def _latency(bench: Bench, pace: Pace, generator: Generator, view: View) -> dict[str, float]:
+    await written()
     await generator.send_at(pace.rate, SETTLES_S, {})
     sent_at: dict[int, float] = {}
     done = asyncio.Event()

@@ -18,7 +18,7 @@ from deskstream.cli.bench.repeating import Progress
 from deskstream.cli.bench.running import Bench, furnish, running
 from deskstream.cli.bench.servers import servers_of_its_own
 from deskstream.cli.bench.usage import usage_of
-from deskstream.cli.bench.watch import percentile
+from deskstream.cli.bench.watch import percentile, written
 
 TEXT = "Hello, thank you for writing. We found what stops the export at 40 %, and mend it today. " * 3
 WARM_UP = 20
@@ -67,6 +67,7 @@ async def _fill(bench: Bench, mails: int) -> None:
     for _ in range(mails):
         await generator.send()
     await view.until(generator.sent, 300)
+    await written()
     await asyncio.sleep(SETTLED_S)
 
 

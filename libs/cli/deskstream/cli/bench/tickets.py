@@ -15,7 +15,7 @@ from deskstream.cli.bench.servers import servers_of_its_own
 from deskstream.cli.bench.ticket_mix import Desk
 from deskstream.cli.bench.ticket_reads import bench_reads, timed
 from deskstream.cli.bench.usage import usage_of
-from deskstream.cli.bench.watch import SETTLES_S, percentile
+from deskstream.cli.bench.watch import SETTLES_S, percentile, written
 
 AT_ONCE = 200
 """Callers that each wait for their answer before they ask again."""
@@ -71,6 +71,7 @@ async def _call_on(desk: Desk, stop: asyncio.Event) -> None:
 
 
 async def _at_rest(desk: Desk, rate: float, seconds: float) -> dict[str, Any]:
+    await written()
     await _at_pace(desk, rate, SETTLES_S)
     delays = await _at_pace(desk, rate, seconds)
     return {"p50_ms": round(percentile(delays, 0.5), 1), "p99_ms": round(percentile(delays, 0.99), 1)}

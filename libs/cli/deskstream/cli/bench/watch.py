@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Mapping
 
@@ -90,6 +91,11 @@ class View:
                 raise TimeoutError(f"only {len(delays)} of {len(sent_at)} messages became visible")
             await asyncio.sleep(every)
         return delays
+
+
+async def written() -> None:
+    """What went before is on the disk: commits that are measured from now on do not wait for its writing."""
+    await asyncio.to_thread(os.sync)
 
 
 def _number(body: str) -> int:
