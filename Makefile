@@ -54,7 +54,7 @@ test-fast: setup .venv/bin/kubectl  ## Run the tests that need no server; they t
 
 # With --docker pytest leaves out what stands on no server of the suite: it needs none, or starts its own to kill them.
 test-docker: setup  ## Run the tests on servers in containers; run the desk in containers, restart it under load
-	.venv/bin/python -m pytest --docker -n 2 -m "not docker and not slow and not long" $(TESTS)
+	.venv/bin/python -m pytest --docker -n 2 -m "not docker and not long" $(TESTS)
 	.venv/bin/python -m pytest --docker tests/deploy/test_containers.py tests/scenarios/test_mail_and_back.py
 
 kubernetes: setup .venv/bin/kubectl  ## Render and check deploy/k8s, after writing what follows from the services
