@@ -57,7 +57,8 @@ def asked(kind: type[C], fields: dict[str, Any], given: dict[str, Any]) -> C:
     """
     try:
         if fields.keys() & given.keys():
-            wrong = [{"loc": (name,), "msg": "The address or the caller says it"} for name in fields if name in given]
+            sentence = "Leave it out: the address, or who calls, says it"
+            wrong = [{"loc": (name,), "msg": sentence} for name in fields if name in given]
             raise validation_problem(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
         return kind.model_validate(fields | given, extra="forbid")
     except ValidationError as error:
