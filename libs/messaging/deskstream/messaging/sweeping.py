@@ -161,8 +161,10 @@ async def publish_page(tx: Tx, publisher: Publisher, *, older_than: timedelta = 
     time does this: in a transaction, at whose end the lock is free again."""
     if not await tx.fetchval(_TRY_LOCK):
         return 0
-    await tx.execute(_HANG, HOLDER_MAY_HANG)
     owed = await journal.owed(tx, older_than=older_than, limit=OWED_LIMIT)
-    acknowledged = await publisher.publish_and_wait(owed) if owed else []
+    if not owed:
+        return 0
+    await tx.execute(_HANG, HOLDER_MAY_HANG)
+    acknowledged = await publisher.publish_and_wait(owed)
     await journal.mark_published(tx, acknowledged)
     return len(acknowledged)
