@@ -90,7 +90,7 @@ faults-long: setup  ## The same for ten minutes
 	.venv/bin/deskstream faults --seconds 600
 
 TIMES ?= 200
-kill-points: setup  ## Kill a service 200 times at each point of a batch; takes most of an hour (TIMES=5 a minute)
+kill-points: setup  ## Kill a service 200 times at each point of a batch; takes some 25 minutes (TIMES=5 less than one)
 	DESKSTREAM_TEST_KILLS=$(TIMES) .venv/bin/python -m pytest libs/messaging/tests/test_messaging_faults.py -k any_point
 
 schemas: setup  ## Write the JSON Schemas of all messages again
