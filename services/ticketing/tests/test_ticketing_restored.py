@@ -9,7 +9,7 @@ import pytest_asyncio
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE, Stamp, encode, event_type
-from deskstream.contracts.linked import UNSOLVED
+from deskstream.contracts.linked import UNCLOSED
 from deskstream.contracts.links import PartTicketJoined
 from deskstream.contracts.ticket_talk import CustomerAnswered
 from deskstream.testkit.desk import desk
@@ -54,8 +54,8 @@ def test_w4_a_follow_up_that_left_while_its_ticket_was_deleted_is_not_waited_for
 @pytest.mark.parametrize(
     ("stage", "part"),
     [
-        *((stage, PRODUCT) for stage in sorted(UNSOLVED)),
-        *((stage, DARK_MODE) for stage in ("solved", "closed", "canceled")),
+        *((stage, PRODUCT) for stage in sorted(UNCLOSED)),
+        *((stage, DARK_MODE) for stage in ("closed", "canceled")),
     ],
 )
 def test_w14_a_ticket_whose_part_is_deleted_goes_on_at_the_default_one_unless_it_is_over(stage, part):
@@ -77,6 +77,21 @@ def test_w14_an_issue_whose_part_is_deleted_goes_on_at_the_default_one_unless_it
     desk.ask(issue, of_issues.DeleteIssue, reason="a slip")
     desk.ask(issue, of_issues.RestoreIssue, known=Known(part=DARK_MODE))
     assert desk.issue(issue).facts.part == part
+
+
+async def test_w14_a_solved_ticket_keeps_its_part_and_an_issue_taken_up_again_goes_to_the_default_one(around):
+    shop = await around.part("Shop", "product")
+    one, issue = await around.open(part_id=shop["id"]), await around.file(part_id=shop["id"])
+    await around.ask(asked.RecordCustomer(ticket_id=one["id"], confirmed=True))
+    await around.ask(asked.SolveTicket(ticket_id=one["id"], category="confirmed"))
+    await around.ask(of_issues.AcceptIssue(issue_id=issue["id"]))
+    await around.ask(of_issues.MoveIssue(issue_id=issue["id"], stage="completed"))
+    removal = of_issues.DeletePart(part_id=shop["id"], reason="old")
+    assert await around.refused(removal) == "part_has_work"
+    await around.ask(asked.ChangeTicket(ticket_id=one["id"], part_id=(await around.part("Desk", "product"))["id"]))
+    await around.ask(removal)
+    again = of_issues.MoveIssue(issue_id=issue["id"], stage="in_development", reason="it came back")
+    assert (await around.ask(again))["issue"]["part"]["number"] == 1
 
 
 async def test_w9_w14_what_is_restored_stands_on_parts_that_are_there(around):

@@ -113,7 +113,8 @@ async def approving(tx: Tx, heard: Sequence[Heard[ApproveAnswer]], now: datetime
 
 
 async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime) -> list[Wish[Any]]:
-    """Of a duplicate, the original that is none itself. One of the same batch counts for a later one."""
+    """Of a duplicate, the original that is none itself; one of the same batch counts for a later one. And the part
+    for what is taken up again."""
     asked = [one.data for one in heard]
     people = await looking.people_for(tx, [one.issue_id for one in asked])
     named = [one.duplicate_of for one in asked if one.duplicate_of is not None]
@@ -127,9 +128,10 @@ async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime)
         if one.duplicate_of is not None:
             next_of[one.issue_id] = one.duplicate_of if ends[-1] != one.issue_id else None
     refs = await looking.issue_refs(tx, ends)
+    instead = await _instead_of_theirs(tx, [one.issue_id for one in asked])
     known = [
-        Known(people=people.get(one.issue_id, ()), issue=refs.get(end) if end else None)
-        for one, end in zip(asked, ends, strict=True)
+        Known(part=part, people=people.get(one.issue_id, ()), issue=refs.get(end) if end else None)
+        for one, end, part in zip(asked, ends, instead, strict=True)
     ]
     return [wish_of(one, one.data.issue_id, found) for one, found in zip(heard, known, strict=True)]
 
@@ -199,8 +201,7 @@ async def restoring_ticket(tx: Tx, heard: Sequence[Heard[RestoreTicket]], now: d
 
 
 async def restoring_issue(tx: Tx, heard: Sequence[Heard[RestoreIssue]], now: datetime) -> list[Wish[Any]]:
-    on = await looking.parts_of_issues(tx, [one.data.issue_id for one in heard])
-    instead = await _instead(tx, [on.get(one.data.issue_id) for one in heard])
+    instead = await _instead_of_theirs(tx, [one.data.issue_id for one in heard])
     return [wish_of(one, one.data.issue_id, Known(part=part)) for one, part in zip(heard, instead, strict=True)]
 
 
@@ -212,6 +213,12 @@ async def continuing(tx: Tx, heard: Sequence[Heard[TicketContinued]], now: datet
         for one, part in zip(heard, instead, strict=True)
     ]
     return [Continued(one, _follow_up_of(one.ticket_id)) for one in said]
+
+
+async def _instead_of_theirs(tx: Tx, asked: Sequence[IssueId]) -> list[PartRef | None]:
+    """The default part for each issue whose own is deleted."""
+    on = await looking.parts_of_issues(tx, asked)
+    return await _instead(tx, [on.get(one) for one in asked])
 
 
 async def _instead(tx: Tx, asked: Sequence[PartId | None]) -> list[PartRef | None]:

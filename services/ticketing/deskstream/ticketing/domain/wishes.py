@@ -27,7 +27,7 @@ class Known:
     """What was found in other objects; nothing where nothing was looked for."""
 
     part: PartRef | None = None
-    """The one that is named; of what is restored, the one to put it on if its own is deleted."""
+    """The one that is named; of what is restored or taken up again, the one to put it on if its own is deleted."""
     issue: IssueRef | None = None
     """The other issue that is named; of a duplicate, the original at the end of the chain."""
     people: tuple[AgentId, ...] = ()

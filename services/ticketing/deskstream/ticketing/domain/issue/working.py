@@ -109,6 +109,7 @@ def move(state: Issue, wish: Wish[MoveIssue], now: datetime) -> list[Event]:
         "stage": asked.stage,
         "ended_at": now if asked.stage in stages.ENDED else None,
         "duplicate_of": original.id if original else None,
+        **_on_part(wish.known.part if way is Way.TAKE_UP else None),
     }
     return [said(IssueMoved, facts, now, changes, reason=asked.reason, original=original)]
 
@@ -161,8 +162,12 @@ def restore(facts: IssueFacts, part: PartRef | None, now: datetime) -> list[Even
     """What is not over needs a part that people look at; `part` is the one instead of a deleted one."""
     if facts.deleted is None:
         return []
-    moved_to = {"part": part} if part is not None and facts.stage in stages.UNENDED else {}
-    return [said(IssueRestored, facts, now, {"deleted": None, **moved_to})]
+    part = part if facts.stage in stages.UNENDED else None
+    return [said(IssueRestored, facts, now, {"deleted": None, **_on_part(part)})]
+
+
+def _on_part(part: PartRef | None) -> dict[str, Any]:
+    return {} if part is None else {"part": part}
 
 
 def insist_on_somebody_of_the_part(wish: Wish[Any]) -> AgentId:

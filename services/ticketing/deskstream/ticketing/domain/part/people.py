@@ -5,11 +5,11 @@ from typing import Final
 
 from deskstream.contracts.chain_facts import PartFacts
 from deskstream.contracts.ids import AgentId
-from deskstream.contracts.linked import UNSOLVED
+from deskstream.contracts.linked import UNCLOSED
 from deskstream.ticketing.domain.issue.stages import UNENDED
 
-HANGING: Final = (UNSOLVED, UNENDED)
-"""In which stages tickets and issues still hang on a part; what is over does not keep it."""
+HANGING: Final = (UNCLOSED, UNENDED)
+"""In which stages tickets and issues still hang on a part. A solved ticket may open again without anybody's asking."""
 
 
 def spokespeople(upwards: Iterable[PartFacts]) -> tuple[AgentId, ...]:

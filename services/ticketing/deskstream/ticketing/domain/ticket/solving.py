@@ -8,7 +8,7 @@ from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import PartRef, TicketFacts, Tombstone
 from deskstream.contracts.facts import Resolution
 from deskstream.contracts.ids import AgentId
-from deskstream.contracts.linked import UNSOLVED, IssueStage
+from deskstream.contracts.linked import UNCLOSED, IssueStage
 from deskstream.contracts.ticket_commands import CancelTicket, DeleteTicket, SolveTicket
 from deskstream.contracts.ticketing import TicketCanceled, TicketClosed, TicketDeleted, TicketRestored, TicketSolved
 from deskstream.ticketing.domain import tasks
@@ -135,8 +135,8 @@ def delete(facts: TicketFacts, asked: DeleteTicket, by: AgentId | None, now: dat
 
 
 def restore(facts: TicketFacts, part: PartRef | None, now: datetime) -> list[Event]:
-    """What is not over needs a part that people look at; `part` is the one instead of a deleted one."""
+    """What may go on needs a part that people look at; `part` is the one instead of a deleted one."""
     if facts.deleted is None:
         return []
-    moved_to = {"part": part} if part is not None and facts.stage in UNSOLVED else {}
+    moved_to = {"part": part} if part is not None and facts.stage in UNCLOSED else {}
     return [said(TicketRestored, facts, now, {"deleted": None, **moved_to})]
