@@ -87,6 +87,19 @@ def test_w9_an_issue_filed_for_what_is_locked_says_that_it_is_not_linked(stage, 
     assert note.text.startswith("ISS-31 was filed for TKT-1 “It crashes” and is not linked")
 
 
+def test_w9_so_does_one_that_was_filed_for_what_was_deleted_meanwhile():
+    desk = Desk()
+    one = desk.open()
+    desk.file(one)
+    desk.ask(one, asked.DeleteTicket, reason="a slip")
+    desk.settle()
+    assert [said.why for said in desk.told(IssueNotLinked)] == ["ticket_is_deleted"]
+    (note,) = desk.told(NoteWanted)
+    assert "restore it and link the issue" in note.text
+    desk.ask(one, asked.RestoreTicket)
+    assert desk.ticket(one).facts.issues == ()
+
+
 def test_w9_so_does_one_that_a_full_ticket_cannot_take():
     desk = Desk()
     one = desk.open()

@@ -9,7 +9,8 @@ import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import ticket_commands as asked
-from deskstream.contracts.way_back import TicketReported
+from deskstream.contracts.way_back import NoteWanted, TicketReported
+from deskstream.ticketing.domain import TimeCame
 from services.ticketing.tests.given import Desk, conversation, later
 
 STAGES = ("new", "open", "pending", "on_hold", "solved", "closed", "canceled")
@@ -126,6 +127,23 @@ def test_w3_a_message_that_may_be_about_it_leaves_the_choice_to_the_agent(stage)
     assert (desk.stage(one), desk.ticket(one).facts.undecided is None) == (stage, False)
     desk.ask(one, asked.DecideAnswer, concerns=True)
     assert (desk.stage(one), desk.ticket(one).facts.undecided) == ("open", None)
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_w3_w4_what_nobody_decided_before_the_ticket_is_closed_is_told_once(decided):
+    desk = Desk()
+    one = desk.in_stage("solved")
+    for _ in range(2):
+        desk.customer(one, "perhaps")
+    if decided:
+        desk.ask(one, asked.DecideAnswer, concerns=False)
+    desk.said.clear()
+    desk.wake(one)
+    desk.tell_ticket(one, TimeCame())
+    assert desk.stage(one) == "closed"
+    notes = [note.text for note in desk.told(NoteWanted)]
+    assert len(notes) == (not decided)
+    assert all("is closed now, and nobody said whether" in text for text in notes)
 
 
 def test_w3_a_message_that_is_about_something_else_moves_nothing():

@@ -91,7 +91,7 @@ class IssueNotLinked(TicketEvent):
     """An issue was filed for the ticket, which cannot take it."""
 
     issue: IssueRef
-    why: Literal["ticket_is_closed", "ticket_is_canceled", "too_many_issues"]
+    why: Literal["ticket_is_closed", "ticket_is_canceled", "ticket_is_deleted", "too_many_issues"]
 
 
 class IssueUnlinked(TicketEvent):

@@ -119,7 +119,9 @@ def _decide(promise: Promise, state: TicketState, message: Message, now: datetim
         return _begin(state, message, now)
     if isinstance(message, Wish):
         return _answer(state, message, now)
-    return _hear(promise, state, message, now) if state.facts.deleted is None else []
+    if state.facts.deleted is None or isinstance(message, IssueFiledFor):
+        return _hear(promise, state, message, now)
+    return []
 
 
 def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:

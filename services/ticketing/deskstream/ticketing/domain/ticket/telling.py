@@ -6,15 +6,22 @@ from datetime import datetime, timedelta
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import AgentId, ConversationId
-from deskstream.contracts.ticketing import CustomerEngineerTold, FollowUpMissed, IssueNotLinked, SolvingStopped
+from deskstream.contracts.ticketing import (
+    CustomerEngineerTold,
+    FollowUpMissed,
+    IssueNotLinked,
+    SolvingStopped,
+    TicketClosed,
+)
 from deskstream.contracts.way_back import NoteWanted
-from deskstream.ticketing.domain.ticket.state import TicketState, where_asked
+from deskstream.ticketing.domain.ticket.state import Ticket, TicketState, where_asked
 from deskstream.ticketing.domain.ticket.wording import (
     closed_note,
     engineer_note,
     missed_note,
     not_linked_note,
     owner_note,
+    undecided_note,
 )
 
 
@@ -36,11 +43,18 @@ def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: date
             case IssueNotLinked():
                 text = not_linked_note(event.after, event.issue.number, event.why)
                 yield from _note(state, event.after, event.after.owner, text, now)
+            case TicketClosed() if _is_undecided(state):
+                yield from _note(state, event.after, event.after.owner, undecided_note(event.after), now)
 
 
 def closed_meanwhile(facts: TicketFacts, where: ConversationId, now: datetime) -> NoteWanted:
     """The customer may have answered it while it was closed."""
     return _to(facts.owner, where, closed_note(facts), now)
+
+
+def _is_undecided(state: TicketState) -> bool:
+    """Whether a message of the customer's may be about it, and nobody said so yet."""
+    return isinstance(state, Ticket) and state.facts.undecided is not None
 
 
 def _note(state: TicketState, facts: TicketFacts, to: AgentId | None, text: str, now: datetime) -> Iterator[NoteWanted]:

@@ -87,6 +87,8 @@ def filed_for(state: Ticket, filed: IssueFiledFor, now: datetime) -> list[Event]
 
 
 def _cannot_link(facts: TicketFacts) -> str | None:
+    if facts.deleted is not None:
+        return "ticket_is_deleted"
     if facts.stage in (stages.CLOSED, stages.CANCELED):
         return f"ticket_is_{facts.stage.value}"
     return "too_many_issues" if len(facts.issues) >= ISSUES_LIMIT else None

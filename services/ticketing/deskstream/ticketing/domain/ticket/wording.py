@@ -50,6 +50,7 @@ _NOT_SENT: Final = {
 _NOT_LINKED: Final = {
     "ticket_is_closed": "the ticket is closed: open another one",
     "ticket_is_canceled": "the ticket is canceled: open another one",
+    "ticket_is_deleted": "the ticket is deleted: restore it and link the issue, or open another one",
     "too_many_issues": "too many issues are linked: unlink one, or open another ticket",
 }
 
@@ -113,6 +114,14 @@ def closed_note(facts: TicketFacts) -> str:
     """What its owner is told of a message that may be about it, and that came while it was closed."""
     return (
         f"{name_of(facts)} was closed while the customer wrote, who may have meant it. "
+        "If so, open another ticket: what is closed is final."
+    )
+
+
+def undecided_note(facts: TicketFacts) -> str:
+    """What its owner is told of a message that waited to be decided until the ticket was closed."""
+    return (
+        f"{name_of(facts)} is closed now, and nobody said whether the customer's last message was about it. "
         "If so, open another ticket: what is closed is final."
     )
 
