@@ -156,8 +156,6 @@ async def _link_or_undo(asking: Asking, linking: Command, new: dict[str, Any]) -
     except HttpProblem as refusal:
         if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise  # Nobody said no: the same request again goes on from here.
-        if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
         gone = DeleteIssue(issue_id=IssueId(new["id"]), reason=f"Filed to be linked, which was refused: {refusal.code}")
         await run(running, gone, key=f"{key}:undo", actor=agent)
         raise
