@@ -136,6 +136,8 @@ def test_w12_who_is_not_of_the_part_makes_nothing_less_secret_and_may_make_it_mo
         pytest.param("see iss-31", id="W12: an answer that names it in small letters"),
         pytest.param("The ZEPHYR OVERFLOW is solved.", id="W12: an answer that quotes its title"),
         pytest.param("It was the Canary in the Parser. Thanks!", id="W12: an answer that quotes a line of its text"),
+        pytest.param("The zephyr\n  overflow is solved.", id="W12: an answer that breaks the line in its title"),
+        pytest.param("The \uff5aephyr overflow is solved.", id="W12: an answer that quotes it in wide letters"),
         pytest.param(f"Read {LINK.upper()}!", id="W12: an answer with the link that it once had"),
     ],
 )

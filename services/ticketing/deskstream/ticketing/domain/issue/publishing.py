@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
+from unicodedata import normalize
 
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import IssueFacts, Security
@@ -132,15 +133,20 @@ def _insist_on_discretion(state: Issue, text: str) -> None:
     facts = state.facts
     if facts.security == "no":
         return
-    folded = text.casefold()
+    folded = _plain(text)
     named = re.search(rf"\bISS-{facts.number}\b", text, re.IGNORECASE)
-    quoted = any(passage.casefold() in folded for passage in _telling(state))
-    linked = any(link.casefold() in folded for link in state.withheld)
+    quoted = any(_plain(passage) in folded for passage in _telling(state))
+    linked = any(_plain(link) in folded for link in state.withheld)
     if named or quoted or linked:
         sentence = (
             f"ISS-{facts.number} is confidential: say that the problem was filed or solved, without its name or link."
         )
         raise Refused("answer_tells_too_much", sentence)
+
+
+def _plain(text: str) -> str:
+    """As it is read: whatever the white space, the case and the form of its letters."""
+    return " ".join(normalize("NFKC", text).casefold().split())
 
 
 def _telling(state: Issue) -> list[str]:
