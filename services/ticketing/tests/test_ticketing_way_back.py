@@ -140,6 +140,21 @@ def test_c8_a_conversation_waits_for_an_issue_without_a_ticket_and_by_way_of_a_d
     assert [event.name for event in desk.told(IssueEnded)] == ["ISS-31", "ISS-32"]
 
 
+def test_w11_a_duplicate_that_is_deleted_ends_no_wait_for_its_original():
+    desk = Desk()
+    double, original = desk.file(), desk.file()
+    desk.tell_issue(double, IssueAwaited(double, "ISS-31", conversation()))
+    desk.end(double, "duplicate", original=original)
+    desk.settle()
+    desk.ask(double, of_issues.DeleteIssue, reason="tidied up")
+    desk.settle()
+    desk.tell_issue(double, IssueAwaited(double, "ISS-31", conversation(13)))
+    desk.settle()
+    assert desk.told(IssueEnded) == []
+    desk.end(original)
+    assert [event.conversation_id for event in desk.told(IssueEnded)] == [conversation().id, conversation(13).id]
+
+
 @pytest.mark.parametrize(
     ("stage", "linked", "ended"),
     [

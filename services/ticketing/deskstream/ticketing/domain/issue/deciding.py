@@ -154,7 +154,7 @@ def _tell(state: IssueState, after: IssueState, now: datetime) -> list[Event]:
         IssueReported(ticket_id=ticket, at=now, issue=shown(after.facts), original=after.original)
         for ticket in after.tickets
     ]
-    if _ending(after.facts) and not _ending(state.facts):
+    if _ending(after.facts) and not _ending(state.facts) and after.original is None:
         told += [_ended(after, watcher, now) for watcher in after.watchers]
     if after.original is not None and after.original != state.original:
         told += [_passed_on(after.original.id, watcher, now) for watcher in after.watchers]
@@ -163,10 +163,10 @@ def _tell(state: IssueState, after: IssueState, now: datetime) -> list[Event]:
 
 def _watch(state: Issue, watcher: Watcher, now: datetime) -> list[Event]:
     """Kept for when it ends; who waits for what is over already need not wait. A duplicate passes it on."""
-    if _ending(state.facts):
-        return [_ended(state, watcher, now)]
     if state.original is not None:
         return [_passed_on(state.original.id, watcher, now)]
+    if _ending(state.facts):
+        return [_ended(state, watcher, now)]
     if watcher in state.watchers:
         return []
     return [said(IssueWatched, state.facts, now, {}, conversation=watcher.conversation, name=watcher.name)]
