@@ -204,6 +204,21 @@ def test_w4_two_answers_to_a_closed_ticket_open_one_follow_up_and_a_third_opens_
     assert (desk.ticket(three).facts.follow_up_of, desk.stage(three)) == (two, "new")
 
 
+@pytest.mark.parametrize("away", [asked.CancelTicket, asked.DeleteTicket])
+def test_w4_a_closed_ticket_is_answered_in_a_follow_up_though_the_one_before_is_gone(away):
+    desk = Desk()
+    one = desk.in_stage("closed")
+    desk.customer(one)
+    desk.settle()
+    (two,) = [t for t in desk.tickets if t != one]
+    desk.ask(two, away, reason="noise")
+    for _ in range(2):
+        desk.customer(one)
+        desk.settle()
+    (three,) = [t for t in desk.tickets if t not in (one, two)]
+    assert desk.ticket(three).facts.follow_up_of == two
+
+
 NEXT = conversation(13)
 """What follows up the conversation that tickets here have, since that is archived."""
 

@@ -107,7 +107,8 @@ def _customer_wrote(facts: TicketFacts, talk: CustomerAnswered, now: datetime) -
 
 
 def answered_again(state: Ticket, said: TicketContinued, now: datetime, *, follow_up: TicketId) -> list[Event]:
-    """W4: another answer to a closed ticket is about the follow-up that it has already."""
+    """W4: another answer to a closed ticket is about the follow-up that it has already, or about that one's own, where
+    it is gone."""
     talk = CustomerAnswered(
         ticket_id=state.id,
         at=now,
@@ -116,6 +117,8 @@ def answered_again(state: Ticket, said: TicketContinued, now: datetime, *, follo
         concerns="this_ticket",
         passed_on=True,
     )
+    if state.facts.deleted is not None or state.facts.stage is stages.CANCELED:
+        return [_continued(state.facts, talk, now, follow_up)]
     return customer_answered(state, talk, now, follow_up=follow_up)
 
 

@@ -119,7 +119,7 @@ def _decide(promise: Promise, state: TicketState, message: Message, now: datetim
         return _begin(state, message, now)
     if isinstance(message, Wish):
         return _answer(state, message, now)
-    if state.facts.deleted is None or isinstance(message, IssueFiledFor):
+    if state.facts.deleted is None or isinstance(message, IssueFiledFor | Continued):
         return _hear(promise, state, message, now)
     return []
 
