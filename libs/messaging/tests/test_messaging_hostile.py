@@ -23,6 +23,29 @@ async def test_p6_a_subject_that_is_not_utf_8_stops_nobody(database, nats_url, b
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"garbage", b"NATS/1.0", b"\r\n", b"NATS/1.0 \xff\xfe\xfd\r\n\r\n", b"NATS/1.0 404 \xff\xff\xff\r\n\r\n",
+        b"NATS/1.0 404\r\na: b\xff\r\n\r\n", b"NATS/1.0\r\n\xff\xfe: \xff\r\n\r\n",
+    ],
+)  # fmt: skip
+async def test_p6_headers_that_are_none_stop_nobody(database, nats_url, broker, headers):
+    subject, body, _ = counted("bad", 1)
+    host, port = nats_url.removeprefix("nats://").split(":")
+    async with desk([COUNTING, SUMMING], database, nats_url) as services:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        size = f"{len(headers)} {len(headers) + len(body)}".encode()
+        writer.write(b'CONNECT {"verbose":false,"headers":true}\r\nHPUB %b %b\r\n' % (subject.encode(), size))
+        writer.write(headers + body + b"\r\nPING\r\n")
+        await reader.readuntil(b"PONG")
+        await publish(broker, [counted("good", 1)])
+        pool = services["summing"].pool
+        await eventually(lambda: pool.fetchval("SELECT total = 1 FROM counters WHERE id = 'good'"))
+        assert await services["summing"].problem() is None
+        writer.close()
+
+
 @pytest.mark.parametrize("kind", ["x\x00y", "\ud800", "a" * 5000, "deskstream.counting.counted\n"])
 async def test_a_type_that_nobody_could_have_named_is_kept_and_stops_nobody(database, nats_url, broker, kind):
     subject, body, _ = counted("bad", 1)

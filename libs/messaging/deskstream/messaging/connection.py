@@ -127,19 +127,28 @@ def client_of(broker: NatsBroker) -> Client:
     return client
 
 
-def read_any_subject(client: Client) -> None:
-    """Lets the client live through a subject that is not UTF-8, which the server accepts from anybody.
+def read_any_frame(client: Client) -> None:
+    """Lets the client live through a subject that is not UTF-8 and headers that are none: the server accepts both.
 
-    The client decodes subjects strictly in its read loop: one such message would end the loop, come again after the
-    reconnect, and end it again.
+    The client decodes them strictly in its read loop: one such message would end the loop, come again after the
+    reconnect, and end it again. A message whose headers cannot be read is judged as one without any.
     """
-    strictly = client._build_message
+    strictly, read_headers = client._build_message, client._process_headers
 
     def leniently(sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None) -> Msg | None:
         built: Msg | None = strictly(sid, _decodable(subject), _decodable(reply), data, headers)
         return built
 
+    async def readable(raw: bytes | None) -> dict[str, str] | None:
+        try:
+            headers: dict[str, str] | None = await read_headers(raw)
+        except (ValueError, LookupError) as error:
+            log.warning("headers_unreadable", reason=repr(error))
+            return None
+        return headers
+
     client._build_message = leniently  # type: ignore[method-assign]
+    client._process_headers = readable  # type: ignore[method-assign]
 
 
 def _decodable(raw: bytes) -> bytes:

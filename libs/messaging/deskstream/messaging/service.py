@@ -18,7 +18,7 @@ from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands
 from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, told
 from deskstream.messaging.batch import Batch, Done
-from deskstream.messaging.connection import Reach, Wish, client_of, denied_subject, make_broker, read_any_subject
+from deskstream.messaging.connection import Reach, Wish, client_of, denied_subject, make_broker, read_any_frame
 from deskstream.messaging.declare import Declaration, Figure, Service
 from deskstream.messaging.ending import end
 from deskstream.messaging.failpoints import FailPoints
@@ -100,7 +100,7 @@ class RunningService:
         self._desk.subscribe(self.broker)
         await self.app.start()
         client = client_of(self.broker)
-        read_any_subject(client)
+        read_any_frame(client)
         self.runner.connect(client)
         await self.publisher.start(client)
         self._running = self._watched("runner", self.runner.run())
