@@ -16,6 +16,7 @@ from deskstream.messaging.ending import end
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.item import Said
 from deskstream.messaging.publishing import DEADLINE_S, Publisher
+from deskstream.messaging.turn import Turn
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.launch import running
@@ -114,7 +115,10 @@ async def test_a_process_whose_connection_is_closed_for_good_ends_instead_of_sta
 @pytest.mark.slow
 async def test_an_acknowledgement_that_never_comes_is_not_waited_for_for_ever(broker):
     publisher = Publisher(FailPoints("counting", "::"))
+    publisher.turn = Turn(needed=True)
     await publisher.start(broker)
+    publisher.caught_up(publisher.turn.moment(broker))
+    assert publisher.behind() is None
     # Somebody hears it, so that nobody says that there is no stream.
     await broker.subscribe("events.silent.>")
     cause = uuid4()
@@ -123,6 +127,25 @@ async def test_an_acknowledgement_that_never_comes_is_not_waited_for_for_ever(br
         assert await publisher.publish_and_wait([said]) == []
     publisher.drop_overdue()
     assert publisher.unacknowledged == 0
+    assert publisher.behind() is not None
+
+
+async def test_p3_what_the_broker_refused_is_overtaken_by_nothing_of_its_adapter(broker):
+    publisher = Publisher(FailPoints("counting", "::"))
+    publisher.turn = Turn(needed=True)
+    await publisher.start(broker)
+    publisher.caught_up(publisher.turn.moment(broker))
+    before, cause = publisher.turn.moment(broker), uuid4()
+    refused, later = [
+        Said(cause, "inbound.nowhere", str(n), 0, f"nowhere.at.all.{n}", "x", cause, cause, None, body="{}", id=n)
+        for n in (1, 2)
+    ]
+    await publisher.publish([refused])
+    await eventually(lambda: publisher.refused == 1)
+    await publisher.publish([later])
+    assert publisher.refused + publisher.unacknowledged == 1
+    publisher.caught_up(before)
+    assert publisher.behind() is not None
 
 
 @pytest.mark.slow

@@ -90,6 +90,7 @@ class Publisher:
         problem = refusal_of(message)
         if problem:
             self.refused += 1
+            self.turn.lost()
             log.error("publish_refused", reason=problem)
         else:
             self.acknowledged += 1
@@ -125,6 +126,8 @@ class Publisher:
         overdue = [token for token, (_, deadline) in self._owed.items() if deadline < now]
         for token in overdue:
             del self._owed[token]
+        if overdue:
+            self.turn.lost()
 
     async def publish_and_wait(self, said: Sequence[Said]) -> list[int]:
         """Publishes and waits for these acknowledgements only, not longer than their deadline. Returns the ids of those

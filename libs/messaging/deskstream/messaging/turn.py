@@ -40,8 +40,9 @@ class Turn:
         return not self._caught_up
 
     def lost(self) -> None:
-        """Something was not sent."""
+        """Something was not sent, or not taken."""
         self._caught_up = not self._needed
+        self._left += 1
 
     def moment(self, client: Client) -> Moment:
         """To be taken before the database is asked what is owed."""
