@@ -139,13 +139,13 @@ def read_any_frame(client: Client) -> None:
         built: Msg | None = strictly(sid, _decodable(subject), _decodable(reply), data, headers)
         return built
 
-    async def readable(raw: bytes | None) -> dict[str, str] | None:
+    async def readable(headers: bytes | None) -> dict[str, str] | None:
         try:
-            headers: dict[str, str] | None = await read_headers(raw)
+            read: dict[str, str] | None = await read_headers(headers)
         except (ValueError, LookupError) as error:
             log.warning("headers_unreadable", reason=repr(error))
             return None
-        return headers
+        return read
 
     client._build_message = leniently  # type: ignore[method-assign]
     client._process_headers = readable  # type: ignore[method-assign]
