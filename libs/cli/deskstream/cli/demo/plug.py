@@ -88,11 +88,10 @@ async def _pull(world: World, teller: Teller, burst: Burst, conversation: Superv
     assert pid is not None
     broker = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
-    killed = time.monotonic()
+    killed, before = time.monotonic(), burst.accepted
     teller.line(f"kill -9 of NATS, after {burst.accepted} mails; mails go on being accepted")
     await asyncio.to_thread(psutil.wait_procs, [broker], timeout=5)
     await asyncio.sleep(DOWN_S)
-    before = burst.accepted
     await asyncio.to_thread(world.servers.start)
     teller.line(f"NATS is started again; without it {burst.accepted - before} mails more were accepted")
     return killed
