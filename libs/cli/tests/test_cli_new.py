@@ -38,6 +38,8 @@ def checkout(tmp_path, nowhere):
         pytest.param("service", "class", "a word of Python's", id="a word of Python's"),
         pytest.param("service", "order", "PostgreSQL reserves it", id="a word of SQL's"),
         pytest.param("service", "pg_billing", "PostgreSQL reserves it", id="a schema of PostgreSQL's"),
+        pytest.param("service", "nats", "a container of every desk is called so", id="the broker's container"),
+        pytest.param("service", "migrate", "a container of every desk is called so", id="a one-shot container"),
         pytest.param("service", "utils", "it means nothing", id="a name without meaning"),
         pytest.param("service", "all", "it means nothing", id="what stands for all services"),
         pytest.param("service", "delivery", "subjects use it", id="a lane of another service"),

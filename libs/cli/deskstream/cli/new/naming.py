@@ -20,6 +20,8 @@ _EMPTY: Final = """
 base common core data handle helper helpers manager managers misc process service services shared stuff util utils
 all any main test tests new name
 """
+# Containers of every desk that are no services of ours.
+_CONTAINERS: Final = frozenset({"nats", "postgres", "roles", "migrate", "provision", "tools"})
 # Kinds of subjects, and lanes that are not named after their writer.
 _SUBJECTS: Final = frozenset({"events", "inbound", "outbound", "commands", "probes"})
 # What cannot be a schema's name without quotes (PostgreSQL 18, appendix C), and schemas of PostgreSQL's own.
@@ -89,6 +91,8 @@ def _reserved(found: Named, root: Path) -> str | None:
         return "it is a word of Python's"
     if name in _EMPTY.split():
         return "it means nothing"
+    if found.kind == "service" and name in _CONTAINERS:
+        return "a container of every desk is called so"
     if found.kind == "service" and (name in _SUBJECTS or subjects.owner_of(subjects.events_lane(name)) != name):
         return "subjects use it for something else"
     if package in _RESERVED_BY_SQL.split() or package.startswith("pg_"):
