@@ -58,6 +58,15 @@ def test_w4_for_information_the_customer_engineer_is_asked_and_has_eight_open_ho
     assert desk.ticket(one).facts.resolution == "silent_no_answer"
 
 
+def test_w6_another_customer_engineer_is_asked_before_the_ticket_is_solved_as_silent():
+    desk, one = pending("information", customer_engineer="carla")
+    for _ in range(3):
+        desk.wake(one)
+    desk.ask(one, asked.ChangeTicket, customer_engineer="bruno")
+    assert [name for _, name in moments(desk, one)] == ["customer_engineer_told", "ticket_solved", "ticket_closed"]
+    assert [told.engineer for told in desk.told(CustomerEngineerTold)] == ["carla", "bruno"]
+
+
 def test_w4_for_information_without_a_customer_engineer_it_is_solved_at_once():
     desk, one = pending("information")
     assert moments(desk, one)[2] == (berlin(12, "16:00"), "ticket_solved")

@@ -18,6 +18,7 @@ from deskstream.contracts.ticketing import (
     IssueLinked,
     LinkedIssueChanged,
     SolvingStopped,
+    TicketChanged,
     TicketDeleted,
     TicketEvent,
     TicketOpened,
@@ -67,6 +68,9 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return replace(after, silence=_reminding(state.silence, event)) if state.silence else after
         case CustomerEngineerTold(why="silent_no_answer") if state.silence:
             return replace(after, silence=replace(state.silence, engineer_asked_at=event.at))
+        case TicketChanged(fields=fields) if state.silence and "customer_engineer" in fields:
+            # Whoever it is now was not asked yet.
+            return replace(after, silence=replace(state.silence, engineer_asked_at=None))
         case SolvingStopped() if state.silence:
             return replace(after, silence=replace(state.silence, stopped=True))
         case AnswerSent():
