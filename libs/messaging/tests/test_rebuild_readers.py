@@ -128,5 +128,5 @@ async def a_runner(pool, client):
     runner = Runner(
         Batch(wiring_of(SUMMING, tuple(built.hears), tuple(built.answers)), points), pool, publisher, points
     )
-    runner.connect(client)
+    runner.broker.connect(client)
     return runner

@@ -57,7 +57,9 @@ class Batch:
         numbered = [item for item in read_first if item.sequence]
         locked = await lock(tx, {i.position for i in numbered}, self._likely_heads(numbered), self.clock_offset)
         held = locked.blocked - {item.position for item in numbered if item.retry}
-        found = await waiting.behind(tx, locked.waits - held) if locked.waits > held else []
+        # What waits behind one that may end the process is another's turn: it would be ended by what nobody counted.
+        waits = locked.waits - held - {item.position for item in numbered if item.counted}
+        found = await waiting.behind(tx, waits) if waits else []
         ordered = merged(read_first, [item for item, _ in found])
         fold = Fold(self.wiring, locked.now, locked.progress, alone, blocked=held)
         before = dict(locked.progress.at)

@@ -18,9 +18,10 @@ from deskstream.contracts import Answered, Command, Problem, Refused, subjects
 from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.contracts.journal import OfLane, ReadHeads, ReadJournal
 from deskstream.messaging import journal
+from deskstream.messaging.acknowledging import UNAVAILABLE
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import Item, Source
-from deskstream.messaging.runner import UNAVAILABLE, Runner
+from deskstream.messaging.runner import Runner
 from deskstream.messaging.trace_context import HEADER, callers_context, context_in
 from deskstream.messaging.wiring import Wiring
 

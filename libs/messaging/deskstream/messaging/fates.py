@@ -60,10 +60,25 @@ def _is_farewell(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InternalClientError) and any(word in str(error) for word in _FAREWELLS)
 
 
-def concerns_one(error: BaseException) -> bool:
-    """Whether a transient error that does not pass is about one item of the batch, not about the world: two items of
-    one batch that make the same object collide every time, and pass one after the other."""
-    return isinstance(error, asyncpg.UniqueViolationError)
+_OF_ONE: Final = (
+    # Two items of one batch that make the same object collide every time, and pass one after the other.
+    asyncpg.UniqueViolationError,
+    # The statement took too long, wanted too much memory, or waited for somebody.
+    asyncpg.QueryCanceledError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.LockNotAvailableError,
+)
+
+
+def may_concern_one(error: BaseException) -> bool:
+    """Whether a transient error that does not pass may be about one item of the batch, not about the world. When no
+    fate can be written of the item alone either, it is the world's."""
+    return isinstance(error, _OF_ONE)
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Whether to do the same again at once would only take as long again."""
+    return isinstance(error, asyncpg.QueryCanceledError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Item:
     retry: bool = False
     """A failed one whose time has come: it may pass where others of its key wait."""
     tries: int = 0
+    suspect: bool = False
+    """Nobody counts its deliveries, so that it may be what ended an earlier process."""
     counted: bool = False
     """A try of it was counted before any handler saw it, which holds its key until it comes to an end."""
     actor: str | None = None

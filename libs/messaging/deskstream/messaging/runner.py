@@ -10,15 +10,12 @@ from typing import Final, Protocol, TypeAlias
 
 import asyncpg
 import structlog
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
-from deskstream.contracts import Answered, Problem
 from deskstream.messaging import asked
+from deskstream.messaging.acknowledging import UNAVAILABLE, Acknowledging
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.failpoints import FailPoints
-from deskstream.messaging.fates import concerns_one, is_transient
-from deskstream.messaging.frames import ACK, answer_frame, write
+from deskstream.messaging.fates import is_transient, may_concern_one, took_too_long
 from deskstream.messaging.item import Item
 from deskstream.messaging.publishing import Publisher
 from deskstream.messaging.suspects import Suspects
@@ -34,12 +31,6 @@ SHORTEST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 
 log = structlog.get_logger()
-
-UNAVAILABLE = Answered(
-    ok=False,
-    error=Problem(code="unavailable", sentence="The service cannot do this just now. Try again in a moment."),
-).model_dump_json()
-
 
 Way: TypeAlias = Callable[[Sequence[Item]], Awaitable[None]]
 """How neighbours in the inbox are handled."""
@@ -64,17 +55,13 @@ class Runner:
         self._inbox: deque[Item] = deque()
         self._arrived = asyncio.Event()
         self._stopping = False
-        self._client: Client | None = None
         self._pause = SHORTEST_PAUSE_S
         self.listeners: list[Listener] = []
-        self.suspects = Suspects(pool)
+        self.suspects = Suspects(pool, batch.clock_offset)
+        self.broker = Acknowledging(self.suspects)
         self.applied = 0
         self.batches = 0
         self.telling = Telling(batch.wiring.service, batch.tracer)
-
-    def connect(self, client: Client) -> None:
-        """Acknowledgements go out on this connection."""
-        self._client = client
 
     def offer(self, item: Item) -> None:
         """Puts an item in the inbox; the loop takes it with whatever else is there."""
@@ -158,10 +145,10 @@ class Runner:
                 await self._transact(items)
                 return
             except Exception as error:
-                if is_transient(error) and attempt < AT_ONCE - 1:
+                if is_transient(error) and attempt < AT_ONCE - 1 and not took_too_long(error):
                     await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
                     continue
-                if is_transient(error) and not concerns_one(error):
+                if is_transient(error) and not may_concern_one(error):
                     await self._give_back(items, error)
                     return
                 log.warning("batch_runs_one_by_one", size=len(items), reason=repr(error))
@@ -169,24 +156,33 @@ class Runner:
         await self._each_alone(items)
 
     async def _each_alone(self, items: Sequence[Item]) -> None:
-        await self._in_turn([[item] for item in items], lambda one: self._alone(one[0]))
+        unwell = list[Exception]()
 
-    async def _alone(self, item: Item) -> None:
+        async def work(one: Sequence[Item]) -> None:
+            if unwell:
+                await self._give_back(one, unwell[0])
+            elif error := await self._alone(one[0]):
+                unwell.append(error)
+
+        await self._in_turn([[item] for item in items], work)
+
+    async def _alone(self, item: Item) -> Exception | None:
+        """Returns why not even the fate of a failed one could be written: then the world is unwell."""
         for attempt in range(AT_ONCE):
             try:
                 await self._transact([item], alone=True)
-                return
+                return None
             except Exception as error:
                 last = attempt == AT_ONCE - 1
-                if not is_transient(error) or (last and concerns_one(error)):
-                    await self._settle_failure(item, error)
-                    return
+                if not is_transient(error) or (last and may_concern_one(error)):
+                    return await self._settle_failure(item, error)
                 if last:
                     await self._give_back([item], error)
-                    return
+                    return None
                 await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
+        return None
 
-    async def _settle_failure(self, item: Item, error: Exception) -> None:
+    async def _settle_failure(self, item: Item, error: Exception) -> Exception | None:
         """The item's own transaction failed in the database or in a look-up: its fate is written in another one."""
         started = monotonic()
         try:
@@ -196,12 +192,26 @@ class Runner:
             # Rather delivered again, loudly, than a reader that dies of one message.
             log.error("fate_not_written", type=item.type, key=item.key, reason=repr(second)[:300])
             await self._give_back([item], second)
-            return
+            return second
         await self._after(done, [item])
         self._count(done, [item], monotonic() - started)
+        return None
 
     async def _suspected(self, items: Sequence[Item]) -> None:
-        """Mostly a broken connection brought them back: tried together once, what comes back again is handled alone."""
+        """Mostly a broken connection brought them back: tried together once. When the process ended at that, each is
+        counted only when its turn has come, so that no neighbour pays for the one at which it ends again."""
+        try:
+            unfinished = await self.suspects.unfinished(items)
+        except Exception as error:
+            await self._give_back(items, error)
+            return
+        log.warning("suspects_tried", size=len(items), alone=len(unfinished))
+        await self._in_their_ways(items, lambda item: self._counted_alone if item in unfinished else self._counted)
+
+    async def _counted_alone(self, items: Sequence[Item]) -> None:
+        await self._in_turn([[item] for item in items], self._counted)
+
+    async def _counted(self, items: Sequence[Item]) -> None:
         try:
             states = await self.suspects.start_tries(items)
         except Exception as error:
@@ -210,10 +220,9 @@ class Runner:
         given_up = [item for item in items if not item.counted]
         for item in given_up:
             self.telling.given_up(item, dead=item in states)
-        await self._acknowledge(given_up)
-        to_try = [item for item in items if item.counted]
-        log.warning("suspects_tried", size=len(to_try))
-        await self._in_their_ways(to_try, lambda item: self._each_alone if item.tries else self._together)
+        await self.broker.acknowledge(given_up)
+        if to_try := [item for item in items if item.counted]:
+            await self._together(to_try)
 
     async def _transact(self, items: Sequence[Item], *, alone: bool = False) -> None:
         marks = self._publisher.take_marks()
@@ -236,7 +245,7 @@ class Runner:
             if item.future is not None and not item.future.done():
                 item.future.set_result(answer)
         self._points.reach("before_ack")
-        await self._acknowledge(items)
+        await self.broker.acknowledge(items)
         for listener in self.listeners:
             listener.batch_done(done)
 
@@ -247,41 +256,14 @@ class Runner:
             log.error("handler_failed", **line)
         self.telling.batch(done, items, seconds)
 
-    async def _acknowledge(self, items: Sequence[Item]) -> None:
-        """Also after a failed publish of the acknowledgement nothing is wrong: progress knows the message."""
-        self.suspects.handled(items)
-        await self._answer_broker([answer_frame(item.ack, ACK) for item in items if item.ack])
-
     async def _give_back(self, items: Sequence[Item], error: Exception) -> None:
         log.warning("batch_postponed", size=len(items), reason=repr(error)[:300])
         self.telling.postponed(items)
         if self._stopping or not any(item.by_arrival for item in items):
-            await self.hand_back(items)
+            await self.broker.hand_back(items)
             return
         # Given back, they would come again behind newer ones; so they wait here, and everything behind them.
-        await self.hand_back([item for item in items if not item.by_arrival])
+        await self.broker.hand_back([item for item in items if not item.by_arrival])
         self._inbox.extendleft(reversed([item for item in items if item.by_arrival]))
         self._pause = min(LONGEST_PAUSE_S, self._pause * 2)
         await asyncio.sleep(self._pause)
-
-    async def hand_back(self, items: Sequence[Item]) -> None:
-        """What was taken in and not started: the broker gets its messages again, callers hear to come back."""
-        for item in items:
-            if item.future is not None and not item.future.done():
-                item.future.set_result(UNAVAILABLE)
-            if item.ack:
-                await self.nak(item)
-
-    async def nak(self, item: Item) -> None:
-        """Asks the broker to deliver it again, later each time; this process knows that it is not to blame."""
-        pause_ns = int(self.suspects.handed_back(item) * 1e9)
-        await self._answer_broker([answer_frame(item.ack, b'-NAK {"delay": %d}' % pause_ns)])
-
-    async def _answer_broker(self, frames: Sequence[bytes]) -> None:
-        assert self._client is not None
-        if not frames:
-            return
-        try:
-            await write(self._client, frames)
-        except NatsError as error:
-            log.debug("ack_lost", reason=repr(error))

@@ -101,7 +101,7 @@ class RunningService:
         await self.app.start()
         client = client_of(self.broker)
         read_any_frame(client)
-        self.runner.connect(client)
+        self.runner.broker.connect(client)
         await self.publisher.start(client)
         self._running = self._watched("runner", self.runner.run())
         if await self._guard.may_start():
@@ -146,7 +146,7 @@ class RunningService:
         left = self.runner.finish()
         if self._running is not None:
             await asyncio.gather(self._running, return_exceptions=True)
-            await self.runner.hand_back(left)
+            await self.runner.broker.hand_back(left)
             await self.publisher.room(1)
             await self.sweeper.write_marks()
         self._wish.to_stop = True

@@ -1,6 +1,7 @@
 """Messages that may be what kills the process: the try of each is counted before any handler sees it."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -20,24 +21,27 @@ LONGEST_NAK_PAUSE_S: Final = 30.0
 class Suspects:
     """Tells the broker's deliveries after a death from those that this process asked for itself."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta = timedelta()) -> None:
+        """`clock_offset` is that of the service's clock, by which the waiting table says what is due."""
         self._pool = pool
+        self._offset = clock_offset
         self._naks: dict[str, int] = {}
         self._untried = set[Item]()
 
     def include(self, item: Item) -> bool:
         """Whether a try of it must be counted first."""
-        if item.source is Source.WAITING:
-            return item.tries > 0 and not item.retry
-        return item.delivered - self._naks.get(item.origin, 0) > SUSPICIOUS_DELIVERIES
+        return item.suspect or item.delivered - self._naks.get(item.origin, 0) > SUSPICIOUS_DELIVERIES
+
+    def not_tried(self, items: Iterable[Item]) -> None:
+        """What was counted of these came to no end, and they are not to blame for it."""
+        self._untried.update(item for item in items if item.counted)
 
     def handed_back(self, item: Item) -> float:
         """It will be delivered again, and is not to blame for it. Returns after how many seconds: later each time."""
+        self.not_tried([item])
         naks = self._naks.get(item.origin, 0) + 1
-        if len(self._naks) < NAKS_KEPT:
+        if item.origin and len(self._naks) < NAKS_KEPT:
             self._naks[item.origin] = naks
-        if item.counted:
-            self._untried.add(item)
         return min(LONGEST_NAK_PAUSE_S, NAK_PAUSE_S * 2.0 ** min(naks, 7))
 
     def handled(self, items: Iterable[Item]) -> None:
@@ -46,13 +50,26 @@ class Suspects:
             for item in items:
                 self._naks.pop(item.origin, None)
 
+    async def unfinished(self, items: Sequence[Item]) -> set[Item]:
+        """Those a try of which was begun and never came to an end: a process may have died of them. Raises whatever the
+        database does."""
+        self.not_tried(items)
+        await self.take_tries_back()
+        async with self._pool.acquire() as connection:
+            return await waiting.unfinished(connection, items)
+
     async def start_tries(self, items: Sequence[Item]) -> dict[Item, str]:
-        """Counts a try of each; returns which are `trying` and which `dead` now. An earlier try that never came to its
+        """Counts a try of each; returns which are `trying` and which `dead` now. About the others there is nothing to
+        try: they were applied, are dead already, or somebody else is at them. An earlier try that never came to its
         end, because the database was unwell, does not count. Raises whatever the database does."""
-        untried = self._untried.union(item for item in items if item.counted)
+        standing = [item for item in items if item.source is Source.WAITING]
+        arriving = [item for item in items if item.source is not Source.WAITING]
+        self.not_tried(items)
+        untried = set(self._untried)
         async with batch_transaction(self._pool) as tx:
             await waiting.take_tries_back(tx, untried)
-            states = await waiting.start_tries(tx, items, MAX_TRIES)
+            states = await waiting.start_tries(tx, arriving, MAX_TRIES, self._offset)
+            states |= await waiting.claim(tx, standing, MAX_TRIES, self._offset)
         self._untried -= untried
         for item in items:
             item.retry = item.counted = states.get(item) == "trying"

@@ -116,13 +116,18 @@ class Sweeper:
             return await publish_page(connection, self._publisher, older_than=patience - self._offset)
 
     async def retry_waiting(self) -> int:
-        """Hands on what may go on now. Returns how many."""
+        """Hands on what may go on now, and then what waited behind it. Returns how many; goes on while there is more,
+        but not so long that what else there is to sweep would suffer."""
         await self._runner.suspects.take_tries_back()
-        async with self._pool.acquire() as connection:
-            items = await waiting.due(connection, await read_now(connection, self._offset))
-        if items:
+        total, until = 0, monotonic() + SWEEP_EVERY_S
+        while monotonic() < until:
+            async with self._pool.acquire() as connection:
+                items = await waiting.due(connection, await read_now(connection, self._offset))
+            if not items:
+                break
             await self._runner.handle(items)
-        return len(items)
+            total += len(items)
+        return total
 
     async def fill_gaps(self) -> int:
         """Asks the owners of lanes for events that are missing too long. Returns how many keys had a gap."""
@@ -142,6 +147,8 @@ class Sweeper:
             log.warning("gap_stays", lane=lane, reason=str(error))
             return False
         missing = list(items_of(lane, page))
+        for item in missing:
+            item.suspect = True
         log.info("gap_filled", lane=lane, key=key, found=len(missing))
         await self._runner.handle(missing)
         return True

@@ -1,9 +1,9 @@
 """The waiting table: what waits for an earlier event, behind a failed one, for another try, or for a person."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +15,9 @@ from deskstream.messaging.positions import Position
 
 GAP_PATIENCE: Final = timedelta(seconds=5)
 """How long an earlier event may be late before its owner is asked for it."""
+
+Name: TypeAlias = tuple[Position, int, UUID]
+"""The primary key of a row."""
 
 BLOCKING: Final = frozenset({"failed", "trying", "dead"})
 
@@ -100,7 +103,7 @@ LIMIT 100
 _START_TRIES = """
 INSERT INTO waiting (lane, key, seq, message_id, subject, type, body, state, tries, next_at, since)
 SELECT a.lane, a.key, a.seq, a.message_id, a.subject, a.type, a.body, 'trying', 1,
-       clock_timestamp() + interval '1 minute', clock_timestamp()
+       clock_timestamp() + $9::interval + interval '1 minute', clock_timestamp() + $9::interval
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bytea[])
     AS a(lane, key, seq, message_id, subject, type, body)
 LEFT JOIN progress p USING (lane, key)
@@ -110,14 +113,45 @@ ON CONFLICT (lane, key, seq, message_id) DO UPDATE
 SET tries = waiting.tries + 1,
     state = CASE WHEN waiting.tries + 1 > $8 THEN 'dead' ELSE 'trying' END,
     reason = CASE
-        WHEN waiting.reason = '' THEN 'the process ended while handling it'
+        WHEN waiting.reason = '' AND waiting.state = 'trying' AND waiting.tries > 0
+        THEN 'the process ended while handling it'
         ELSE waiting.reason
     END,
-    next_at = clock_timestamp() + interval '1 minute'
+    next_at = excluded.next_at
 WHERE waiting.state <> 'dead'
 RETURNING lane, key, seq, message_id, tries, state
 """
 
+# What another replica is at is not due any more.
+_CLAIM = """
+WITH mine AS (
+    SELECT w.lane, w.key, w.seq, w.message_id
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS asked(lane, key, seq, message_id)
+    JOIN waiting w USING (lane, key, seq, message_id)
+    WHERE w.state IN ('gap', 'behind')
+       OR w.state IN ('failed', 'trying') AND w.next_at <= clock_timestamp() + $6::interval
+    ORDER BY w.lane, w.key, w.seq, w.message_id
+    FOR UPDATE OF w SKIP LOCKED
+)
+UPDATE waiting w
+SET tries = w.tries + 1,
+    state = CASE WHEN w.tries + 1 > $5 THEN 'dead' ELSE 'trying' END,
+    reason = CASE
+        WHEN w.reason = '' AND w.state = 'trying' AND w.tries > 0 THEN 'the process ended while handling it'
+        ELSE w.reason
+    END,
+    next_at = clock_timestamp() + $6::interval + interval '1 minute'
+FROM mine
+WHERE w.lane = mine.lane AND w.key = mine.key AND w.seq = mine.seq AND w.message_id = mine.message_id
+RETURNING w.lane, w.key, w.seq, w.message_id, w.tries, w.state
+"""
+
+_UNFINISHED = """
+SELECT w.lane, w.key, w.seq, w.message_id
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS asked(lane, key, seq, message_id)
+JOIN waiting w USING (lane, key, seq, message_id)
+WHERE w.state = 'trying' AND w.tries > 0
+"""
 
 _TAKE_TRIES_BACK = """
 UPDATE waiting w
@@ -174,7 +208,7 @@ async def due(tx: Tx, now: datetime) -> list[Item]:
     """What may be tried now."""
     found = [_item(row) for row in await tx.fetch(_DUE, now)]
     for item, state in found:
-        item.retry = state in BLOCKING
+        item.retry, item.suspect = state in BLOCKING, True
     return [item for item, _ in found]
 
 
@@ -183,25 +217,37 @@ async def gaps(tx: Tx, now: datetime) -> list[tuple[Position, int]]:
     return [((lane, key), seq) for lane, key, seq in await tx.fetch(_GAPS, now, GAP_PATIENCE)]
 
 
-async def start_tries(tx: Tx, items: Sequence[Item], max_tries: int) -> dict[Item, str]:
+async def start_tries(
+    tx: Tx, items: Sequence[Item], max_tries: int, offset: timedelta = timedelta()
+) -> dict[Item, str]:
     """Counts a try of each before any handler runs; returns which are `trying` and which `dead` now. There is nothing
     to try about the others: they were applied, or are dead already."""
-    once = {(item.position, item.sequence, _id(item)): item for item in items}
+    once = {_name(item): item for item in items}
+    if not once:
+        return {}
     rows = await tx.fetch(
         _START_TRIES,
-        [i.lane for i in once.values()],
-        [i.key for i in once.values()],
-        [i.sequence for i in once.values()],
-        [_id(i) for i in once.values()],
+        *_names(once.values()),
         [i.subject for i in once.values()],
         [i.type for i in once.values()],
         [i.body for i in once.values()],
         max_tries,
+        offset,
     )
-    found = {((row["lane"], row["key"]), row["seq"], row["message_id"]): row for row in rows}
-    for name, row in found.items():
-        once[name].tries = row["tries"] - 1
-    return {item: str(found[name]["state"]) for name, item in once.items() if name in found}
+    return _counted(once, rows)
+
+
+async def claim(tx: Tx, items: Sequence[Item], max_tries: int, offset: timedelta) -> dict[Item, str]:
+    """The same for items that were read from the table: one that went since, or that somebody else tries now, is left
+    out."""
+    once = {_name(item): item for item in items}
+    return _counted(once, await tx.fetch(_CLAIM, *_names(items), max_tries, offset)) if once else {}
+
+
+async def unfinished(tx: Tx, items: Sequence[Item]) -> set[Item]:
+    """Those of the items a try of which was counted and never came to an end."""
+    found = {((lane, key), seq, name) for lane, key, seq, name in await tx.fetch(_UNFINISHED, *_names(items))}
+    return {item for item in items if _name(item) in found}
 
 
 async def take_tries_back(tx: Tx, items: Collection[Item]) -> None:
@@ -216,6 +262,19 @@ def _item(row: asyncpg.Record) -> tuple[Item, str]:
         id=row["message_id"], tries=row["tries"],
     )  # fmt: skip
     return item, row["state"]
+
+
+def _counted(once: Mapping[Name, Item], rows: Iterable[asyncpg.Record]) -> dict[Item, str]:
+    states = dict[Item, str]()
+    for row in rows:
+        item = once[(row["lane"], row["key"]), row["seq"], row["message_id"]]
+        item.tries = row["tries"] - 1
+        states[item] = row["state"]
+    return states
+
+
+def _name(item: Item) -> Name:
+    return item.position, item.sequence, _id(item)
 
 
 def _names(items: Collection[Item]) -> tuple[list[str], list[str], list[int], list[UUID]]:

@@ -1,5 +1,6 @@
 """`counting` answers `Count` and says `Counted`; `summing` hears it, can be made to fail, and can be woken."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -58,6 +59,9 @@ class Counter:
 POISON: set[str] = set()
 """Notes on which summing fails; the fix is to take one out."""
 
+KILLER = "killer"
+"""A note at which the process of summing ends, as if a library had crashed."""
+
 
 def count(counter: Counter, asked: Count, now: datetime) -> Sequence[Event]:
     if asked.note == "refuse":
@@ -72,6 +76,8 @@ def count(counter: Counter, asked: Count, now: datetime) -> Sequence[Event]:
 def add(counter: Counter, message: Any, now: datetime) -> Sequence[Event]:
     match message:
         case Counted():
+            if message.note == KILLER:
+                os._exit(1)
             if message.note in POISON:
                 raise RuntimeError(f"cannot add {message.note}")
             return [Added(at=now, counter=counter.id, number=message.number, note=message.note)]
