@@ -103,6 +103,8 @@ async def test_o4_drop_writes_author_and_reason_and_advances(deskstream, crm):
     names = [f"crm/{SECOND}", f"crm/{FIRST}"]
     dry = await deskstream("dead-letters", "drop", *names, "--reason", "a test mail", "--dry-run")
     assert "Would drop 2 messages" in dry.out
+    assert await crm.fetchval("SELECT count(*) FROM waiting") == 2
+    assert await crm.fetchval("SELECT count(*) FROM dropped") == 0
     said = await deskstream("dead-letters", "drop", *names, "--reason", "a test mail", "--author", "anna")
     assert said.code == 0
     assert "Dropped 2 messages" in said.out
@@ -113,6 +115,8 @@ async def test_o4_drop_writes_author_and_reason_and_advances(deskstream, crm):
 
 async def test_what_cannot_be_dropped_is_left_alone_and_said(deskstream, crm):
     await crm.insert("a", 3, FIRST)
+    dry = await deskstream("dead-letters", "drop", FIRST, "--reason", "x", "--dry-run")
+    assert (dry.code, "was left alone" in dry.out, "Would drop" in dry.out) == (1, True, False)
     said = await deskstream("dead-letters", "drop", FIRST, "--reason", "x")
     assert said.code == 1
     assert "was left alone" in said.out

@@ -15,7 +15,7 @@ from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.settings import RuntimeSettings
 from deskstream.testkit.desk import desk, prepare
 from deskstream.testkit.eventually import eventually
-from deskstream.testkit.sample.services import COUNTING, POISON, SUMMING, Count
+from deskstream.testkit.sample.services import COUNTING, POISON, SUMMING, Count, Wake
 
 SERVICES = [COUNTING, SUMMING]
 
@@ -48,6 +48,18 @@ async def test_o5_a_desk_that_is_well(place, database, nats_url):
             "NATS", "publishing", "NATS storage", "streams", "lag", "services", "PostgreSQL", "clock", "migrations",
             "connections", "tally",
         }  # fmt: skip
+
+
+async def test_p8_a_timer_that_fails_is_told(place, database, nats_url):
+    POISON.add("a")
+    async with desk(SERVICES, database, nats_url) as services:
+        await services["summing"].call(Wake(counter="a", after_ms=1))
+
+        async def told():
+            found = (await ills(place)).get("timers")
+            return found and "summing failed 1 times since its start when a timer was due" in found.sentence
+
+        assert await eventually(told)
 
 
 async def test_o5_nothing_was_prepared(place):

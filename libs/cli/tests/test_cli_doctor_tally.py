@@ -149,6 +149,15 @@ async def test_p7_every_message_of_a_channel_is_accounted_for(place, database, n
         await client.close()
 
 
+async def test_p7_while_ingest_is_silent_nothing_is_said_to_be_accounted_for(place, database, nats_url):
+    ingest = installed_services()["ingest"]
+    await prepare([ingest], database, nats_url)
+    tallies, told, _ = await tallied(place, [ingest])
+    assert tallies == []
+    assert "Nothing was counted of what channels received: ingest does not answer" in told
+    assert "accounted for" not in told
+
+
 @pytest.mark.slow
 async def test_p7_messages_that_ingest_forgot_with_its_database_are_missed(place, database, nats_url, monkeypatch):
     monkeypatch.setenv("DESKSTREAM_THREAD_SECRET", "thread-secret-of-the-doctor")

@@ -38,6 +38,17 @@ async def schema(connection: Connection, name: str) -> AsyncIterator[Connection]
         yield connection
 
 
+@asynccontextmanager
+async def undone(connection: Connection) -> AsyncIterator[None]:
+    """Whatever is done inside is not done: to see what would become of it."""
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        yield
+    finally:
+        await attempt.rollback()
+
+
 async def schemas_made(connection: Connection, names: Sequence[str]) -> list[str]:
     """Those of these services whose schema the database has."""
     rows = await connection.fetch(

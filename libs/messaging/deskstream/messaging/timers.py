@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from deskstream.messaging.declare import Tx
 from deskstream.messaging.item import Item, Source
+
+TIMERS: Final = "timers"
+"""The lane that timers are counted under."""
 
 _MOVE = """
 WITH asked AS (
@@ -51,7 +55,7 @@ async def due(tx: Tx, now: datetime, limit: int) -> list[Item]:
     """What is due, oldest first. Nothing is locked: a second replica finds the object no longer due."""
     rows = await tx.fetch(_DUE, now, limit)
     return [
-        Item(Source.TIMER, lane="timers", key=key, sequence=0, type=aggregate, subject="", body=b"", due_at=due_at)
+        Item(Source.TIMER, lane=TIMERS, key=key, sequence=0, type=aggregate, subject="", body=b"", due_at=due_at)
         for aggregate, key, due_at in rows
     ]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from deskstream.cli.asking import Client
-from deskstream.cli.doctor.finding import Finding, wrong
+from deskstream.cli.doctor.finding import Finding, warning, wrong
 from deskstream.cli.doctor.tally import CHECK, Tally, TallySheet
 from deskstream.contracts import subjects
 from deskstream.contracts.ingest import ChannelCounts, CountInbound, InboundCounts
@@ -33,6 +33,12 @@ async def sheet_of_channels(client: Client) -> TallySheet:
     if lacking and not await _pending(client):
         return TallySheet(tallies, [_not_taken_in(name, number) for name, number in lacking.items()])
     return TallySheet(tallies)
+
+
+def channels_untold() -> Finding:
+    """What channels received is known to ingest only."""
+    sentence = f"Nothing was counted of what channels received: {INGEST} does not answer."
+    return warning(CHECK, sentence, f"What they bring waits in the stream and is counted once {INGEST} runs again.")
 
 
 async def _look(client: Client) -> tuple[dict[str, ChannelCounts], Counter[str]]:

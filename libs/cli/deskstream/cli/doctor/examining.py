@@ -13,7 +13,7 @@ from deskstream.cli.asking import Client, connected
 from deskstream.cli.database import database
 from deskstream.cli.doctor import broker, privileges
 from deskstream.cli.doctor.certificates import examine_certificates
-from deskstream.cli.doctor.channels import INGEST, sheet_of_channels
+from deskstream.cli.doctor.channels import INGEST, channels_untold, sheet_of_channels
 from deskstream.cli.doctor.finding import Finding, warning, wrong
 from deskstream.cli.doctor.probing import Clock, probe
 from deskstream.cli.doctor.readers import sheet_of_readers
@@ -127,6 +127,8 @@ async def _sheet(settings: RuntimeSettings, declarations: Sequence[Declaration],
             sheets = [await sheet_of_readers(client, connection, declarations, healths)]
             if INGEST in healths:
                 sheets.insert(0, await sheet_of_channels(client))
+            elif INGEST in {declaration.name for declaration in declarations}:
+                sheets.insert(0, TallySheet(findings=[channels_untold()]))
     except (Problem, *_UNWELL) as error:
         sentence = f"It could not be drawn up ({str(error).rstrip('.') or type(error).__name__})."
         return TallySheet(findings=[warning(CHECK, sentence, "Mend what else is told here, and ask again.")])

@@ -14,6 +14,8 @@ from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
 from deskstream.cli.place import Place
 from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.messaging import commands
+from deskstream.messaging.item import Fate
+from deskstream.messaging.timers import TIMERS
 from deskstream.runtime.embedded.home import home_folder_of_root
 
 ANSWER_WITHIN_S: Final = 3.0
@@ -43,6 +45,10 @@ def judge_services(names: Sequence[str], healths: Healths) -> list[Finding]:
         if health.problem:
             mend = f"Nobody should send it work before that is mended; the log of {name} says more."
             findings.append(wrong("services", f"{name} is not ready: {health.problem}.", mend))
+        if failed := health.handled.get(TIMERS, {}).get(Fate.FAILED, 0):
+            sentence = f"{name} failed {failed:,} times since its start when a timer was due."
+            mend = f"It tries again each minute; the log of {name} names object and error, under `handler_failed`."
+            findings.append(warning("timers", sentence, mend))
     return findings or [fine("services", f"All {len(names)} answer and are ready: {', '.join(names)}.")]
 
 

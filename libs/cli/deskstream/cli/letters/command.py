@@ -2,13 +2,14 @@
 
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from deskstream.cli import output
-from deskstream.cli.database import Connection, database
+from deskstream.cli.database import Connection, database, undone
 from deskstream.cli.execution import carry_out
 from deskstream.cli.letters import showing
 from deskstream.cli.letters.finding import Found, find_all, find_named
@@ -121,7 +122,8 @@ async def _mend(
 ) -> list[Mended]:
     async with database(find_place().servers.postgres_dsn) as connection:
         chosen = await choose(connection)
-        return [Mended(one, done=True) for one in chosen] if dry_run else await mend(connection, chosen)
+        async with undone(connection) if dry_run else nullcontext():
+            return await mend(connection, chosen)
 
 
 async def _on_database(work: Choose) -> list[Found]:

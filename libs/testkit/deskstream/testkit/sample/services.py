@@ -57,7 +57,7 @@ class Counter:
 
 
 POISON: set[str] = set()
-"""Notes on which summing fails; the fix is to take one out."""
+"""Notes, and counters to be woken, on which summing fails; the fix is to take one out."""
 
 KILLER = "killer"
 """A note at which the process of summing ends, as if a library had crashed."""
@@ -84,6 +84,8 @@ def add(counter: Counter, message: Any, now: datetime) -> Sequence[Event]:
         case Wake():
             until = now + timedelta(milliseconds=message.after_ms) if message.after_ms else None
             return [WakeSet(at=now, counter=counter.id, until=until)]
+        case Due() if counter.id in POISON:
+            raise RuntimeError(f"cannot wake {counter.id}")
         case Due() if counter.wake and counter.wake <= now:
             return [Woken(at=now, counter=counter.id, late_ms=(now - counter.wake).total_seconds() * 1000)]
     return []
