@@ -57,6 +57,7 @@ async def test_n1_an_adapter_in_javascript_is_answered_and_delivers(open_desk, a
         (rejected,) = await pager.says("rejected")
         assert rejected == "rejected: sender.email missing: name one of email, phone, external_id"
 
+        await desk.when("CONV-1", lambda shown: shown, "the conversation")
         await desk.reply("CONV-1", "anna", "Delete the old dumps.")
         assert await pager.says("reply") == ["reply to probe-3: Delete the old dumps."]
         page = await desk.when("CONV-1", lambda shown: deliveries(shown) == ["delivered"], "the report")
