@@ -33,7 +33,8 @@ def test_w11_two_orders_of_endings_however_repeated_come_to_the_same_end(first, 
 
 
 def ends(fates, waits, seed):
-    """How everything stands once each issue came to its fate: in an order of the dice, some of them said twice."""
+    """How everything stands once each issue came to its fate: in an order of the dice, some of them said twice, while
+    some customers chase their tickets."""
     dice = random.Random(seed)
     desk = Desk(choose=shuffled(seed))
     tickets = [desk.open(conversation=conversation(number)) for number in range(TICKETS)]
@@ -45,6 +46,8 @@ def ends(fates, waits, seed):
     steps = [*range(ISSUES), *dice.choices(range(ISSUES), k=3)]
     dice.shuffle(steps)
     for number in steps:
+        if dice.random() < 0.3:
+            desk.customer(dice.choice(tickets))
         _come_to(desk, issues, number, fates[number])
         if dice.random() < 0.4:
             desk.settle()

@@ -1,10 +1,13 @@
 """W11: an issue that ends opens its tickets, and these tell conversations."""
 
+from datetime import timedelta
+
 import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
+from deskstream.contracts.ticketing import AnswerSent
 from deskstream.contracts.way_back import IssueEnded, TicketReported
 from deskstream.ticketing.domain import Known
 from deskstream.ticketing.domain.issue.deciding import Awaited as IssueAwaited
@@ -181,3 +184,96 @@ def test_c6_a_conversation_hears_of_every_stage_of_its_tickets():
     assert [report.ticket.stage for report in desk.told(TicketReported)] == ["new", "solved", "closed"]
     assert {report.conversation_id for report in desk.told(TicketReported)} == {conversation().id}
     assert desk.ticket(one).facts.conversations == (conversation(),)
+
+
+def approved(desk, issue):
+    """The numbers of the tickets that an approval was handed to."""
+    desk.ask(issue, of_issues.ApproveAnswer, text="It works again.")
+    desk.settle()
+    return [event.after.number for event in desk.told(AnswerSent)]
+
+
+def again(desk, issue):
+    """Taken up, and over once more."""
+    desk.ask(issue, of_issues.MoveIssue, stage="in_development", reason="it came back")
+    desk.now += timedelta(hours=1)
+    desk.end(issue)
+    desk.settle()
+
+
+@pytest.mark.parametrize("away", ["unlinked", "deleted"])
+@pytest.mark.parametrize(("meanwhile", "handed"), [("it ended again", [1, 1]), ("nothing", [1])])
+def test_w11_whoever_comes_back_is_told_of_another_end_and_of_the_same_one_only_once(away, meanwhile, handed):
+    desk = Desk()
+    one = desk.open()
+    issue = desk.file(one, wait=True)
+    desk.settle()
+    desk.end(issue)
+    desk.settle()
+    assert approved(desk, issue) == [1]
+    desk.deliver()
+    if away == "unlinked":
+        desk.ask(one, asked.UnlinkIssue, issue_id=issue, reason="by mistake")
+    else:
+        desk.ask(one, asked.DeleteTicket, reason="by mistake")
+    desk.settle()
+    if meanwhile == "it ended again":
+        again(desk, issue)
+    if away == "unlinked":
+        desk.link(one, issue)
+    else:
+        desk.ask(one, asked.RestoreTicket)
+    desk.settle()
+    if handed == [1]:
+        with pytest.raises(Refused, match="waits for an answer any more"):
+            approved(desk, issue)
+    else:
+        assert approved(desk, issue) == handed
+
+
+@pytest.mark.parametrize("how", ["completed", "wont_fix"])
+def test_w11_whoever_chased_a_ticket_on_hold_is_answered_when_its_issues_are_over(how):
+    desk = Desk()
+    one = desk.open()
+    first, second = desk.file(one, wait=True), desk.file(one, wait=True)
+    desk.settle()
+    desk.customer(one)
+    assert (desk.stage(one), desk.ticket(one).facts.waits) == ("open", ())
+    desk.reply(one, asks="information")
+    desk.end(first, how)
+    desk.settle()
+    assert (desk.stage(one), reported(desk)) == ("pending", [])
+    desk.end(second)
+    desk.settle()
+    assert (desk.stage(one), reported(desk)) == ("pending", [(1, how)])
+    assert desk.told(TicketReported)[-1].prepared
+
+
+@pytest.mark.parametrize("since", ["unlinked", "ticked off", "solved"])
+def test_w11_what_nobody_waits_for_any_more_is_not_told_of(since):
+    desk = Desk()
+    one = desk.open()
+    issue = desk.file(one, wait=True)
+    desk.settle()
+    if since == "ticked off":
+        desk.ask(one, asked.EndTicketWait, name="ISS-31", reason="not needed")
+    else:
+        desk.customer(one)
+    if since == "unlinked":
+        desk.ask(one, asked.UnlinkIssue, issue_id=issue, reason="by mistake")
+    if since == "solved":
+        desk.customer(one, solved=True)
+        desk.ask(one, asked.SolveTicket, category="confirmed")
+    desk.settle()
+    before = len(reported(desk))
+    desk.end(issue)
+    desk.settle()
+    assert reported(desk)[before:] == []
+
+
+@pytest.mark.parametrize("name", ["ISS-31", "iss-7", " ISS-31 "])
+def test_w11_only_an_issue_is_waited_for_by_an_issue_s_name(name):
+    desk = Desk()
+    one = desk.open()
+    with pytest.raises(Refused, match="names an issue"):
+        desk.ask(one, asked.HoldTicket, waits=[{"kind": "person", "name": name}])

@@ -1,5 +1,7 @@
 """What tickets, issues and parts say to each other (`events.links.>`); only ticketing hears it."""
 
+from datetime import datetime
+
 from deskstream.contracts.chain_facts import PartRef, Severity, TicketType
 from deskstream.contracts.facts import AccountFacts, ContactFacts, WorkspaceFacts
 from deskstream.contracts.ids import AgentId, IssueId, MessageId, PartId, TicketId
@@ -34,6 +36,8 @@ class AnswerOrdered(Event, lane=LANE, key="ticket_id"):
     issue_number: int
     text: str
     by: AgentId
+    ended_at: datetime | None = None
+    """Which end of the issue it is about."""
 
 
 class AnswerMissed(Event, lane=LANE, key="issue_id"):
@@ -54,6 +58,8 @@ class TicketJoined(Event, lane=LANE, key="issue_id"):
     """Account, else contact, else the ticket itself: what customers are counted by."""
     answered: bool = False
     """Whether its customer was told of the issue's end before, while it was linked earlier."""
+    ended_at: datetime | None = None
+    """Of which end; None where that was not written down."""
 
 
 class TicketLeft(Event, lane=LANE, key="issue_id"):

@@ -3,7 +3,7 @@
 Nothing on this lane names an issue by more than `IssueRef`: readers that face customers may hear it.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from deskstream.contracts.chain_facts import PartFacts, Task, TicketFacts, TicketWait
@@ -104,7 +104,9 @@ class LinkedIssueChanged(TicketEvent):
 
     issue: IssueRef
     ended: bool = False
-    """Whether waiting for it is over."""
+    """Whether waiting for it is over, also what the ticket waited for until its customer chased it."""
+    original: IssueRef | None = None
+    """Of a duplicate: the issue that is waited for instead."""
 
 
 class AgentAnswered(TicketEvent):
@@ -127,6 +129,8 @@ class AnswerSent(TicketEvent):
     by: AgentId
     replies: tuple[ReplyId, ...] = ()
     """What it is called in each of them."""
+    ended_at: datetime | None = None
+    """Which end of the issue it is about."""
 
 
 class AnswerNotSent(TicketEvent):

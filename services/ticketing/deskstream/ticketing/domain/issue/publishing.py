@@ -90,7 +90,15 @@ def approve(state: Issue, wish: Wish[ApproveAnswer], now: datetime) -> list[Even
     }
     # Those left out, too: their conversations know best, and keep a note of what they do not send.
     orders = [
-        AnswerOrdered(ticket_id=ticket, at=now, issue_id=facts.id, issue_number=facts.number, text=text, by=wish.by)
+        AnswerOrdered(
+            ticket_id=ticket,
+            at=now,
+            issue_id=facts.id,
+            issue_number=facts.number,
+            text=text,
+            by=wish.by,
+            ended_at=facts.ended_at,
+        )
         for ticket in chosen
     ]
     return [said(AnswerApproved, facts, now, {}, text=text, by=wish.by, **approved), *orders]

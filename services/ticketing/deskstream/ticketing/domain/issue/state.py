@@ -82,7 +82,8 @@ def evolve(state: IssueState, event: Event) -> IssueState:
             return _told(replace(state, facts=event.after), state, event)
         case TicketJoined():
             known = state.tickets.get(event.ticket_id)
-            answered = event.answered or (known is not None and known.answered)
+            told = event.answered and event.ended_at in (None, state.facts.ended_at)
+            answered = told or (known is not None and known.answered)
             return with_ticket(state, event.ticket_id, Joined(event.customer, answered))
         case TicketLeft():
             return with_ticket(state, event.ticket_id, None) if event.ticket_id in state.tickets else state

@@ -8,6 +8,11 @@ from deskstream.contracts.way_back import Ending
 _GRAVITY: Final[tuple[Ending, ...]] = ("completed", "cancelled", "wont_fix", "deleted")
 
 
+def is_over(issue: IssueRef) -> bool:
+    """W11: whether nobody waits for it any more. A duplicate is not: its original is waited for."""
+    return issue.deleted or issue.stage in (IssueStage.COMPLETED, IssueStage.WONT_FIX)
+
+
 def ending_of(issue: IssueRef) -> Ending:
     """How an issue ended that nobody waits for any more."""
     if issue.deleted:

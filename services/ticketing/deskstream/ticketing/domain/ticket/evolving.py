@@ -1,10 +1,12 @@
 """What each event changes beside the facts that it carries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from functools import reduce
 
 from deskstream.contracts import Event
+from deskstream.contracts.ids import IssueId
+from deskstream.contracts.linked import UNSOLVED, IssueRef
 from deskstream.contracts.ticketing import (
     AgentAnswered,
     AnswerNotSent,
@@ -16,6 +18,7 @@ from deskstream.contracts.ticketing import (
     FollowUpSent,
     FollowUpWanted,
     IssueLinked,
+    IssueUnlinked,
     LinkedIssueChanged,
     SolvingStopped,
     TicketChanged,
@@ -23,10 +26,11 @@ from deskstream.contracts.ticketing import (
     TicketEvent,
     TicketOpened,
     TicketRestored,
+    TicketWaitEnded,
 )
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
-from deskstream.ticketing.domain.ticket.endings import ending_of, gravest
+from deskstream.ticketing.domain.ticket.endings import ending_of, gravest, is_over
 from deskstream.ticketing.domain.ticket.state import Handed, Reminder, Silence, Ticket, TicketState, Unopened
 
 
@@ -56,10 +60,10 @@ def _opened(event: TicketOpened) -> Ticket:
 def _evolve(state: Ticket, event: Event) -> Ticket:
     if not isinstance(event, TicketEvent):
         return state
-    after = replace(state, facts=event.after)
+    after = replace(state, facts=event.after, once_awaited=_once_awaited(state, event))
     if event.after.stage is not stages.PENDING:
         after = replace(after, silence=None) if after.silence else after
-    if event.after.stage is not stages.ON_HOLD and after.gravest is not None:
+    if event.after.stage is not stages.ON_HOLD and not after.once_awaited and after.gravest is not None:
         after = replace(after, gravest=None)
     match event:
         case AgentAnswered():
@@ -75,13 +79,13 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return replace(after, silence=replace(state.silence, stopped=True))
         case AnswerSent():
             handed = (*state.handed, *(Handed(reply, event.issue_id) for reply in event.replies))
-            return replace(after, told_of=(*state.told_of, event.issue_id), handed=handed)
+            return _told(replace(after, handed=handed), event)
         case AnswerNotSent():
             return _not_sent(after, event)
         case IssueLinked():
             return _untold(after)
         case LinkedIssueChanged():
-            return _still_true(after, event)
+            return _still_true(state, after, event)
         case TicketDeleted():
             # What conversations say of it is heard no more.
             return replace(after, relinked=True, handed=())
@@ -108,21 +112,56 @@ def _not_sent(after: Ticket, event: AnswerNotSent) -> Ticket:
     handed = tuple(one for one in after.handed if one.reply_id != event.reply_id)
     if any(one.issue_id == event.issue_id for one in handed):
         return replace(after, handed=handed)
-    told_of = tuple(issue for issue in after.told_of if issue != event.issue_id)
-    return replace(after, handed=handed, told_of=told_of)
+    return _not_told(replace(after, handed=handed), {event.issue_id})
 
 
-def _still_true(after: Ticket, event: LinkedIssueChanged) -> Ticket:
-    if event.ended and event.after.stage is stages.ON_HOLD:
-        after = replace(after, gravest=gravest(after.gravest, ending_of(event.issue)))
+def _told(after: Ticket, event: AnswerSent) -> Ticket:
+    after = _not_told(after, {event.issue_id})
+    dated = {event.issue_id: event.ended_at} if event.ended_at is not None else {}
+    return replace(after, told_of=(*after.told_of, event.issue_id), ends_told={**after.ends_told, **dated})
+
+
+def _not_told(after: Ticket, issues: Set[IssueId]) -> Ticket:
+    told_of = tuple(issue for issue in after.told_of if issue not in issues)
+    ends_told = {issue: end for issue, end in after.ends_told.items() if issue not in issues}
+    return replace(after, told_of=told_of, ends_told=ends_told)
+
+
+def _still_true(before: Ticket, after: Ticket, event: LinkedIssueChanged) -> Ticket:
+    awaited = event.ended or _named(event.issue) in before.once_awaited
+    more_to_come = event.after.stage is stages.ON_HOLD or after.once_awaited
+    if awaited and more_to_come and is_over(event.issue):
+        after = replace(after, gravest=gravest(before.gravest, ending_of(event.issue)))
     return _untold(after)
+
+
+def _once_awaited(state: Ticket, event: TicketEvent) -> tuple[str, ...]:
+    """What it waits for no longer although it is not over: its customer chased it, or an agent went on with it."""
+    before, after, names = state.facts, event.after, state.once_awaited
+    if after.stage not in UNSOLVED:
+        return ()
+    match event:
+        case LinkedIssueChanged(original=IssueRef() as original):
+            names = tuple(_named(original) if name == _named(event.issue) else name for name in names)
+        case TicketWaitEnded():
+            pass
+        case _ if before.stage is stages.ON_HOLD and after.stage is not stages.ON_HOLD:
+            names += tuple(wait.name for wait in before.waits if wait.kind == "issue")
+    gone = {wait.name for wait in after.waits}
+    if isinstance(event, IssueUnlinked) or (isinstance(event, LinkedIssueChanged) and is_over(event.issue)):
+        gone.add(_named(event.issue))
+    return tuple(name for name in dict.fromkeys(names) if name not in gone)
+
+
+def _named(issue: IssueRef) -> str:
+    return f"ISS-{issue.number}"
 
 
 def _untold(after: Ticket) -> Ticket:
     """What was told of an issue that is worked on again did not hold; its next end is told again."""
     taken_up = {issue.id for issue in after.facts.issues if issue.stage in UNENDED}
-    told_of = tuple(issue for issue in after.told_of if issue not in taken_up)
-    return replace(after, told_of=told_of, handed=tuple(one for one in after.handed if one.issue_id not in taken_up))
+    handed = tuple(one for one in after.handed if one.issue_id not in taken_up)
+    return _not_told(replace(after, handed=handed), taken_up)
 
 
 def _reminding(silence: Silence, event: FollowUpWanted | FollowUpSent | FollowUpMissed) -> Silence:

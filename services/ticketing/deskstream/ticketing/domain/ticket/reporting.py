@@ -31,11 +31,11 @@ def reports(state: TicketState, said: Sequence[Event], now: datetime) -> list[Ev
     if not told:
         return []
     known = state if isinstance(state, Ticket) else None
-    before, kept, told_of = (known.facts, known.gravest, known.told_of) if known else (None, None, ())
+    before, kept = (known.facts, known.gravest) if known else (None, None)
     after = told[-1].after
     return [
         *_to_conversations(before, kept, told, now),
-        *_to_issues(before, after, told_of, now),
+        *_to_issues(known, after, now),
         *_to_parts(before, after, now),
     ]
 
@@ -84,7 +84,8 @@ def _conversations(facts: TicketFacts | None) -> dict[ConversationId, Conversati
 
 
 def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
-    """Whether those who wait for the ticket need wait no longer; `kept` is the gravest end during this hold so far."""
+    """Whether those who wait for the ticket need wait no longer; `kept` is the gravest end so far of what it waited
+    for."""
     reopened = event.stage_before is stages.ON_HOLD and event.after.stage is stages.OPEN
     match event:
         case TicketSolved():
@@ -93,7 +94,7 @@ def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
             return "cancelled"
         case TicketDeleted():
             return "deleted"
-        case LinkedIssueChanged(ended=True) if reopened:
+        case LinkedIssueChanged(ended=True) if event.after.stage is not stages.ON_HOLD:
             return gravest(kept, ending_of(event.issue))
         case TicketWaitEnded() | IssueUnlinked() if reopened:
             return gravest(kept, "completed")
@@ -101,16 +102,16 @@ def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
             return None
 
 
-def _to_issues(
-    before: TicketFacts | None, after: TicketFacts, told_of: tuple[IssueId, ...], now: datetime
-) -> Iterator[Event]:
-    known, linked = _issues(before), _issues(after)
+def _to_issues(state: Ticket | None, after: TicketFacts, now: datetime) -> Iterator[Event]:
+    known, linked = _issues(state.facts if state else None), _issues(after)
     customer = customer_of(after)
-    again = before is None or customer_of(before) != customer
+    again = state is None or customer_of(state.facts) != customer
     for issue, ref in linked.items():
         if again or issue not in known:
-            answered = issue in told_of and ref.stage not in UNENDED
-            yield TicketJoined(issue_id=issue, at=now, ticket_id=after.id, customer=customer, answered=answered)
+            told = {}
+            if state is not None and issue in state.told_of and ref.stage not in UNENDED:
+                told = {"answered": True, "ended_at": state.ends_told.get(issue)}
+            yield TicketJoined(issue_id=issue, at=now, ticket_id=after.id, customer=customer, **told)
     for issue in known:
         if issue not in linked:
             yield TicketLeft(issue_id=issue, at=now, ticket_id=after.id)

@@ -24,7 +24,7 @@ def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Ev
     """W11: what was approved once goes to every conversation of the ticket, and to none twice."""
     facts = state.facts
     linked = any(issue.id == ordered.issue_id for issue in facts.issues)
-    if not linked or ordered.issue_id in state.told_of or facts.deleted:
+    if not linked or _told(state, ordered) or facts.deleted:
         return []
     why = _why_not(facts)
     if why is not None:
@@ -35,12 +35,20 @@ def send_answer(state: Ticket, ordered: AnswerOrdered, now: datetime) -> list[Ev
     text = filled_in(ordered.text, facts)
     named = ids.object_id(facts.id, "answer", facts.version)
     replies = tuple(ReplyId(ids.object_id(named, "reply", n)) for n in range(len(facts.conversations)))
-    sent = said(AnswerSent, facts, now, {}, issue_id=ordered.issue_id, by=ordered.by, replies=replies)
+    about = {"issue_id": ordered.issue_id, "ended_at": ordered.ended_at}
+    sent = said(AnswerSent, facts, now, {}, by=ordered.by, replies=replies, **about)
     wanted = [
         ReplyWanted(conversation_id=to.id, at=now, text=text, by=ordered.by, speaks_for=speaks, reply_id=reply)
         for to, reply in zip(facts.conversations, replies, strict=True)
     ]
     return [sent, *wanted]
+
+
+def _told(state: Ticket, ordered: AnswerOrdered) -> bool:
+    """Whether it was of this end; of one that nobody dated it counts as the same."""
+    if ordered.issue_id not in state.told_of:
+        return False
+    return state.ends_told.get(ordered.issue_id, ordered.ended_at) == ordered.ended_at
 
 
 def _why_not(facts: TicketFacts) -> NotSent | None:

@@ -1,6 +1,7 @@
 """What is remembered of a ticket: its public facts and little beside."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
@@ -58,9 +59,13 @@ class Ticket:
     """While it is pending."""
     told_of: tuple[IssueId, ...] = ()
     """Issues about which the approved answer was handed over, and may have left."""
+    ends_told: Mapping[IssueId, datetime] = field(default_factory=dict)
+    """Of these: when the issue had ended of which was told, as far as that was said."""
     handed: tuple[Handed, ...] = ()
     gravest: Ending | None = None
-    """While it is on hold: of what it waited for and that is over, the end that its customer has to be told of."""
+    """Of what it waits for, or waited for once, and that is over: the end that its customer has to be told of."""
+    once_awaited: tuple[str, ...] = ()
+    """Issues that it waited for until its customer chased it, like `ISS-31`: their end is told all the same."""
     relinked: bool = False
     """Whether its conversations changed since it was loaded."""
 

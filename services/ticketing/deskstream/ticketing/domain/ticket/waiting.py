@@ -1,7 +1,8 @@
 """Waiting for somebody inside or a third party, and for issues: how a hold begins, and what ends it."""
 
+import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import TicketFacts, TicketWait
@@ -20,6 +21,7 @@ from deskstream.contracts.ticketing import (
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.describing import insist_on_unlocked
+from deskstream.ticketing.domain.ticket.endings import is_over
 from deskstream.ticketing.domain.ticket.evolving import in_turn
 from deskstream.ticketing.domain.ticket.opening import insist_on_issue
 from deskstream.ticketing.domain.ticket.reporting import customer_of
@@ -27,10 +29,7 @@ from deskstream.ticketing.domain.ticket.stages import Happening
 from deskstream.ticketing.domain.ticket.state import ISSUES_LIMIT, WAITS_LIMIT, Ticket
 from deskstream.ticketing.domain.wishes import Wish
 
-
-def is_over(issue: IssueRef) -> bool:
-    """W11: whether nobody waits for it any more. A duplicate is not: its original is waited for."""
-    return issue.deleted or issue.stage in (IssueStage.COMPLETED, IssueStage.WONT_FIX)
+_LIKE_AN_ISSUE: Final = re.compile(r"\s*ISS-\d+\s*", re.IGNORECASE)
 
 
 def hold(facts: TicketFacts, asked: HoldTicket, now: datetime) -> list[Event]:
@@ -118,13 +117,14 @@ def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[E
     if known is None:
         return []
     name = f"ISS-{known.number}"
-    awaited = any(wait.name == name for wait in facts.waits)
     if report.original is not None and report.issue.stage is IssueStage.DUPLICATE:
         return _follow_original(state, report, report.original, now)
-    ended = awaited and is_over(report.issue)
-    if known == report.issue and not ended:
+    awaited, over = _waits_for_issue(facts, name), is_over(report.issue)
+    if known == report.issue and not (over and (awaited or name in state.once_awaited)):
         return []
-    changes = _without(facts, name, now) if ended else {}
+    # What it waited for once is told when the last of it is over.
+    ended = over and (awaited or state.once_awaited == (name,))
+    changes = _without(facts, name, now) if awaited and over else {}
     changes["issues"] = _replaced(facts.issues, report.issue)
     return [said(LinkedIssueChanged, facts, now, changes, issue=report.issue, ended=ended)]
 
@@ -132,12 +132,14 @@ def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[E
 def _follow_original(state: Ticket, report: IssueReported, original: IssueRef, now: datetime) -> list[Event]:
     name = f"ISS-{report.issue.number}"
     waits = tuple(
-        wait.model_copy(update={"name": f"ISS-{original.number}"}) if wait.name == name else wait
+        wait.model_copy(update={"name": f"ISS-{original.number}"}) if _is_issue(wait, name) else wait
         for wait in state.facts.waits
     )
     changes = {"issues": _replaced(state.facts.issues, report.issue), "waits": tuple(dict.fromkeys(waits))}
     unchanged = all(getattr(state.facts, field) == value for field, value in changes.items())
-    first = [] if unchanged else [said(LinkedIssueChanged, state.facts, now, changes, issue=report.issue)]
+    about = {"issue": report.issue, "original": original}
+    known = unchanged and name not in state.once_awaited
+    first = [] if known else [said(LinkedIssueChanged, state.facts, now, changes, **about)]
     if any(issue.id == original.id for issue in state.facts.issues):
         return [*first, _asking(state.facts, original.id, now)]
     full = len(state.facts.issues) >= ISSUES_LIMIT
@@ -180,6 +182,9 @@ def _waiting(facts: TicketFacts, issue: IssueRef, now: datetime) -> list[Event]:
 
 def _insist_on_waiting_for(facts: TicketFacts, wait: TicketWait) -> None:
     if wait.kind != "issue":
+        if _LIKE_AN_ISSUE.fullmatch(wait.name):
+            sentence = f"{wait.name} names an issue. Wait for it as an issue, or call what you wait for otherwise."
+            raise Refused("wait_named_like_an_issue", sentence)
         return
     issue = next((issue for issue in facts.issues if f"ISS-{issue.number}" == wait.name), None)
     if issue is None:
@@ -188,6 +193,14 @@ def _insist_on_waiting_for(facts: TicketFacts, wait: TicketWait) -> None:
         raise Refused(
             "issue_is_over", f"{wait.name} is {issue.stage.value.replace('_', ' ')}: nothing is left to wait for."
         )
+
+
+def _is_issue(wait: TicketWait, name: str) -> bool:
+    return wait.kind == "issue" and wait.name == name
+
+
+def _waits_for_issue(facts: TicketFacts, name: str) -> bool:
+    return any(_is_issue(wait, name) for wait in facts.waits)
 
 
 def _without(facts: TicketFacts, name: str, now: datetime) -> dict[str, Any]:
