@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from deskstream.cli.main import app
@@ -38,7 +39,11 @@ class Deskstream:
 
     def now(self, *arguments, stdin=None):
         """Where no event loop runs."""
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=self.environment, input=stdin)
+        try:
+            done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=self.environment, input=stdin)
+        finally:
+            # A command silences the logs of its process, which is this one.
+            structlog.reset_defaults()
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Said(done.exit_code, done.stdout, done.stderr)
