@@ -1,5 +1,6 @@
 """What holds of a conversation at every moment, and of its whole history."""
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
@@ -63,8 +64,7 @@ def check_history(story):
     for event in own:
         move = (event.stage_before, event.after.stage)
         assert move[0] is move[1] or move in ALLOWED.get(event.NAME, ()), f"{event.NAME}: {move}"
-    spoken = [event.reply_id for event in story.taken if isinstance(event, (TicketSpokenFor, TicketNotSpokenFor))]
-    assert len(set(spoken)) == len(spoken), "a ticket hears once what became of a reply"
+    check_told(event for event in story.taken if isinstance(event, (TicketSpokenFor, TicketNotSpokenFor)))
     for earlier, later in pairwise(own):
         assert later.stage_before is earlier.after.stage
     unopened: State = Unopened(story.id, 12)
@@ -74,3 +74,15 @@ def check_history(story):
         kept = replace(folded, filed=(), marked=())
         assert store.read(store.written(kept)) == kept, "the document holds all of it"
         assert len({filed.position for filed in folded.filed}) == len(folded.filed), "one message a version"
+
+
+def check_told(events):
+    """What each ticket heard of each reply."""
+    heard = defaultdict(list)
+    for event in events:
+        heard[event.ticket_id, event.reply_id].append("left" if isinstance(event, TicketSpokenFor) else event.why)
+    for told in heard.values():
+        assert told[::2] == ["left"] * len(told[::2]) or len(told) == 1, (
+            "it left, or a ticket hears once that it did not"
+        )
+        assert set(told[1::2]) <= {"undeliverable"}, "what left can only come back, and leave once more"

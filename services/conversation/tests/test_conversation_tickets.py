@@ -9,6 +9,7 @@ from deskstream.contracts import conversation as asked
 from deskstream.contracts.conversation import ChangeTags, ConversationEvent
 from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import Resolution, Stage, Wait
+from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.linked import SpeaksFor, TicketStage
 from deskstream.contracts.ticket_talk import (
     CustomerAnswered,
@@ -20,6 +21,7 @@ from deskstream.contracts.ticket_talk import (
 from deskstream.contracts.way_back import IssueEnded
 from deskstream.conversation.domain.tickets import prefilled, suggests_ticket, with_suggestion
 from services.conversation.tests.given import (
+    ANNA,
     CARLA,
     NOON,
     OUT_OF_OFFICE,
@@ -111,11 +113,47 @@ def test_c17_a_ticket_hears_of_a_reply_when_it_leaves_and_not_when_it_is_undone(
     assert (not_sent.ticket_id, not_sent.reply_id, not_sent.why) == (TKT_7, queued.reply.id, "withdrawn")
 
 
-def test_c17_a_failed_reply_that_is_sent_again_is_no_news_for_its_ticket():
+def spoken(said):
+    """What tickets hear of replies: whose they are, and why they did not arrive."""
+    kinds = (TicketSpokenFor, TicketNotSpokenFor)
+    return [(event.ticket_id, getattr(event, "why", "left")) for event in said if isinstance(event, kinds)]
+
+
+def test_c17_every_ticket_hears_that_a_reply_came_back_and_that_it_left_once_more():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN, TicketStage.OPEN)
+    both = (SpeaksFor(ticket_id=TKT_7, asks="confirmation"), SpeaksFor(ticket_id=TKT_8, gives=("workaround",)))
+    story.reply(speaks_for=both)
+    bounced = story.bounce()
+    assert spoken(bounced) == [(TKT_7, "undeliverable"), (TKT_8, "undeliverable")]
+    assert of_kind(bounced, TicketNotSpokenFor)[0].by == ANNA
+    assert spoken(story.bounce()) == []
+    again = story.again()
+    assert spoken(again) == [(TKT_7, "left"), (TKT_8, "left")]
+    assert [event.speaks for event in of_kind(again, TicketSpokenFor)] == list(both)
+    assert spoken(story.report()) == []
+
+
+def test_c17_a_reply_that_was_thought_lost_and_arrived_spoke_for_its_ticket():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7, asks="information"),))
+    story.bounce()
+    (arrived,) = of_kind(story.report(DeliveryState.DELIVERED), TicketSpokenFor)
+    assert arrived.speaks == SpeaksFor(ticket_id=TKT_7, asks="information")
+    assert spoken(story.bounce()) == []
+
+
+@pytest.mark.parametrize("state", [DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN])
+def test_c17_what_did_not_fail_for_good_is_no_news_for_tickets(state):
     story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
     story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7),))
-    story.bounce()
-    assert of_kind(story.again(), TicketSpokenFor) == []
+    assert spoken(story.report(state)) == []
+
+
+def test_c17_a_reply_that_may_still_arrive_is_sent_again_without_telling_its_tickets():
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7),))
+    assert spoken(story.report(DeliveryState.FAILED, reason="451 greylisted")) == []
+    assert spoken(story.again()) == []
 
 
 @pytest.mark.parametrize(

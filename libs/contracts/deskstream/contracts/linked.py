@@ -51,9 +51,10 @@ NotSent = (
         "no_conversation",
         "internal",
         "still_waits",
+        "undeliverable",
     ]
 )
-"""Why something that a ticket wanted to send did not leave."""
+"""Why something that was to be sent for a ticket did not leave, or left and did not arrive."""
 
 
 class ConversationRef(Contract):

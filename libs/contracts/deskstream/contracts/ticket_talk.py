@@ -34,7 +34,7 @@ class TicketSpokenFor(Event, lane=LANE, key="ticket_id"):
 
 
 class TicketNotSpokenFor(Event, lane=LANE, key="ticket_id"):
-    """A reply that speaks for the ticket does not leave, and why."""
+    """A reply that speaks for the ticket does not leave, and why; `undeliverable`: it left, and failed for good."""
 
     ticket_id: TicketId
     conversation: ConversationRef

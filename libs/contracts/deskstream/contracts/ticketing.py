@@ -143,6 +143,14 @@ class AnswerNotSent(TicketEvent):
     by: AgentId | None = None
 
 
+class AnswerLost(TicketEvent):
+    """An agent's words for this ticket left, and cannot be delivered: its customer knows nothing of them."""
+
+    reply_id: ReplyId
+    conversation_id: ConversationId
+    by: AgentId | None = None
+
+
 class CustomerWrote(TicketEvent):
     """`after.undecided` is set where an agent has to say whether it concerns this ticket."""
 

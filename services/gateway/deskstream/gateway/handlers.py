@@ -60,6 +60,7 @@ OF_WORK: tuple[type[Event], ...] = (
     ticketing.AgentAnswered,
     ticketing.AnswerSent,
     ticketing.AnswerNotSent,
+    ticketing.AnswerLost,
     ticketing.CustomerWrote,
     ticketing.TicketPutOnHold,
     ticketing.TicketWaitEnded,

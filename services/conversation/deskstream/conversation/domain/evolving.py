@@ -181,6 +181,9 @@ def _released(state: Conversation, event: AgentReplied) -> Conversation:
         answered_since=since if answers(reply) else None,
         overtaken_at=earlier.overtaken_at if earlier else None,
         spoke_for=spoken_for,
+        speaks_for=reply.speaks_for,
+        author=reply.author,
+        automatic=reply.automatic,
     )
     after = state if earlier else _written(state, reply, version)
     return replace(

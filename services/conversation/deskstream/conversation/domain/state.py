@@ -7,8 +7,9 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from deskstream.contracts.facts import ConversationFacts, Note, Participant, ReceivedMessage, Reply, Wait
-from deskstream.contracts.ids import ConversationId, ReplyId, TicketId
+from deskstream.contracts.ids import AgentId, ConversationId, ReplyId, TicketId
 from deskstream.contracts.inbound import DeliveryState, Identity
+from deskstream.contracts.linked import SpeaksFor
 
 PARTICIPANTS_LIMIT: Final = 100
 REFERENCES_LIMIT: Final = 20
@@ -66,6 +67,10 @@ class Delivery:
     overtaken_at: datetime | None = None
     spoke_for: tuple[TicketId, ...] = ()
     """The tickets that it was about: what answers it is about them."""
+    speaks_for: tuple[SpeaksFor, ...] = ()
+    """What it does for tickets, as long as it is not lost."""
+    author: AgentId | None = None
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

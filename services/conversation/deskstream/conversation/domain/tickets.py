@@ -10,6 +10,7 @@ from deskstream.contracts.conversation import (
     ConversationEvent,
     ConversationOpened,
     CustomerReplied,
+    DeliveryChanged,
     PutOnHold,
     ReplyWithdrawn,
     WaitEnded,
@@ -20,6 +21,7 @@ from deskstream.contracts.linked import PreparedAnswer, TicketMeant
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
 from deskstream.conversation.domain import stages
+from deskstream.conversation.domain.bounces import bounced, is_lost
 from deskstream.conversation.domain.changing import changed, moved
 from deskstream.conversation.domain.meant import meant, meant_before
 from deskstream.conversation.domain.messages import Incoming, Message
@@ -42,8 +44,10 @@ def talk(state: State, message: Message, said: Sequence[Event], now: datetime) -
     told: list[Event] = []
     for event in said:
         match event:
-            case AgentReplied() if event.reply.speaks_for and event.delivery_id is None:
-                told += _spoken(state.facts, event.reply, now)
+            case AgentReplied(reply=reply) if event.delivery_id is None or is_lost(state, reply.id):
+                told += _spoken(state.facts, reply, now)
+            case DeliveryChanged():
+                told += bounced(state, event, now)
             case ReplyWithdrawn():
                 told += withdrawn(state, event, now)
             case PutOnHold():

@@ -7,7 +7,7 @@ from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.linked import UNCLOSED, Given, SpeaksFor, TicketStage
-from deskstream.contracts.links import TicketContinued
+from deskstream.contracts.links import TicketContinued, TicketJoined
 from deskstream.contracts.ticket_commands import DecideAnswer, RecordAnswer, RecordCustomer
 from deskstream.contracts.ticket_talk import CustomerAnswered, TicketSpokenFor
 from deskstream.contracts.ticketing import AgentAnswered, CustomerWrote, TicketChanged
@@ -15,9 +15,10 @@ from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.describing import link_if_there_is_room
 from deskstream.ticketing.domain.ticket.evolving import in_turn
+from deskstream.ticketing.domain.ticket.reporting import customer_of
 from deskstream.ticketing.domain.ticket.sending import reached
 from deskstream.ticketing.domain.ticket.stages import Happening
-from deskstream.ticketing.domain.ticket.state import Ticket
+from deskstream.ticketing.domain.ticket.state import Lost, Ticket
 from deskstream.ticketing.domain.ticket.telling import closed_meanwhile
 from deskstream.ticketing.domain.wishes import Wish
 
@@ -40,11 +41,24 @@ def spoken_for(state: Ticket, talk: TicketSpokenFor, now: datetime) -> list[Even
     """
     facts = state.facts.model_copy(update=reached(state.facts, talk.conversation.id, None))
     told = {"by": talk.by, "reply_id": talk.reply_id, "conversation_id": talk.conversation.id}
+    arrives = [_told_after_all(facts, lost, now) for lost in state.lost if lost.reply_id == talk.reply_id]
     if facts.stage in (stages.CLOSED, stages.CANCELED):
-        return [said(AgentAnswered, facts, now, {}, **told)]
+        return [said(AgentAnswered, facts, now, {}, **told), *arrives]
     happening = Happening.ASKED if talk.speaks.asks else Happening.WORKED_ON
     stage = stages.moved_on(happening, facts.stage)
-    return [_answered(facts, talk.speaks, stage, now, told)]
+    return [_answered(facts, talk.speaks, stage, now, told), *arrives]
+
+
+def _told_after_all(facts: TicketFacts, lost: Lost, now: datetime) -> Event:
+    """W11: an approved answer that could not be delivered was sent once more; the issue need not approve another."""
+    return TicketJoined(
+        issue_id=lost.issue_id,
+        at=now,
+        ticket_id=facts.id,
+        customer=customer_of(facts),
+        answered=True,
+        ended_at=lost.ended_at,
+    )
 
 
 def _answered(facts: TicketFacts, speaks: SpeaksFor, stage: TicketStage, now: datetime, told: dict[str, Any]) -> Event:

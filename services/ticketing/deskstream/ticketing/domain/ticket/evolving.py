@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 
 from deskstream.contracts import Event
-from deskstream.contracts.ids import IssueId
+from deskstream.contracts.ids import IssueId, ReplyId
 from deskstream.contracts.linked import UNSOLVED, IssueRef
 from deskstream.contracts.ticketing import (
     AgentAnswered,
+    AnswerLost,
     AnswerNotSent,
     AnswerSent,
     ConversationLinked,
@@ -31,7 +33,17 @@ from deskstream.contracts.ticketing import (
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.endings import ending_of, gravest, is_over
-from deskstream.ticketing.domain.ticket.state import Handed, Reminder, Silence, Ticket, TicketState, Unopened
+from deskstream.ticketing.domain.ticket.state import (
+    GAVE_LIMIT,
+    Gave,
+    Handed,
+    Lost,
+    Reminder,
+    Silence,
+    Ticket,
+    TicketState,
+    Unopened,
+)
 
 
 def evolve(state: TicketState, event: Event) -> TicketState:
@@ -79,7 +91,10 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return replace(after, silence=replace(state.silence, stopped=True))
         case AnswerSent():
             handed = (*state.handed, *(Handed(reply, event.issue_id) for reply in event.replies))
-            return _told(replace(after, handed=handed), event)
+            left = tuple(one for one in after.left if one.issue_id != event.issue_id)
+            return _told(replace(after, handed=handed, left=left), event.issue_id, event.ended_at)
+        case AnswerLost():
+            return _ungiven(after, event.reply_id)
         case AnswerNotSent():
             return _not_sent(after, event)
         case IssueLinked():
@@ -101,24 +116,52 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
 
 def _answered(after: Ticket, event: AgentAnswered) -> Ticket:
     """Whom one conversation told of an issue is told, whatever the others do."""
-    about = {one.issue_id for one in after.handed if one.reply_id == event.reply_id}
-    after = replace(after, handed=tuple(one for one in after.handed if one.issue_id not in about))
+    after = _left(after, event)
+    if event.gives:
+        gave = (*(one for one in after.gave if one.reply_id != event.reply_id), Gave(event.reply_id, event.gives))
+        after = replace(after, gave=gave[-GAVE_LIMIT:])
     if event.asks and event.after.stage is stages.PENDING:
-        return replace(after, silence=Silence(since=event.at, asked_in=event.conversation_id))
+        asked = Silence(since=event.at, asked_in=event.conversation_id, question=event.reply_id)
+        return replace(after, silence=asked)
     return after
 
 
+def _left(after: Ticket, event: AgentAnswered) -> Ticket:
+    """An approved answer, perhaps one that was lost and was sent once more."""
+    handed = tuple(one for one in after.handed if one.reply_id == event.reply_id)
+    again = tuple(one for one in after.lost if one.reply_id == event.reply_id)
+    if not handed and not again:
+        return after
+    for one in again:
+        after = _told(after, one.issue_id, one.ended_at)
+    return replace(
+        after,
+        handed=tuple(one for one in after.handed if one not in handed),
+        left=(*after.left, *handed, *(Handed(one.reply_id, one.issue_id) for one in again)),
+        lost=tuple(one for one in after.lost if one not in again),
+    )
+
+
 def _not_sent(after: Ticket, event: AnswerNotSent) -> Ticket:
+    if event.reply_id is not None and event.why == "undeliverable":
+        lost = Lost(event.reply_id, event.issue_id, after.ends_told.get(event.issue_id))
+        after = replace(_ungiven(after, event.reply_id), lost=(*after.lost, lost))
     handed = tuple(one for one in after.handed if one.reply_id != event.reply_id)
-    if any(one.issue_id == event.issue_id for one in handed):
-        return replace(after, handed=handed)
-    return _not_told(replace(after, handed=handed), {event.issue_id})
+    left = tuple(one for one in after.left if one.reply_id != event.reply_id)
+    after = replace(after, handed=handed, left=left)
+    if any(one.issue_id == event.issue_id for one in (*handed, *left)):
+        return after
+    return _not_told(after, {event.issue_id})
 
 
-def _told(after: Ticket, event: AnswerSent) -> Ticket:
-    after = _not_told(after, {event.issue_id})
-    dated = {event.issue_id: event.ended_at} if event.ended_at is not None else {}
-    return replace(after, told_of=(*after.told_of, event.issue_id), ends_told={**after.ends_told, **dated})
+def _ungiven(after: Ticket, reply: ReplyId) -> Ticket:
+    return replace(after, gave=tuple(one for one in after.gave if one.reply_id != reply))
+
+
+def _told(after: Ticket, issue: IssueId, ended_at: datetime | None) -> Ticket:
+    after = _not_told(after, {issue})
+    dated = {issue: ended_at} if ended_at is not None else {}
+    return replace(after, told_of=(*after.told_of, issue), ends_told={**after.ends_told, **dated})
 
 
 def _not_told(after: Ticket, issues: Set[IssueId]) -> Ticket:
@@ -161,13 +204,17 @@ def _untold(after: Ticket) -> Ticket:
     """What was told of an issue that is worked on again did not hold; its next end is told again."""
     taken_up = {issue.id for issue in after.facts.issues if issue.stage in UNENDED}
     handed = tuple(one for one in after.handed if one.issue_id not in taken_up)
-    return _not_told(replace(after, handed=handed), taken_up)
+    left = tuple(one for one in after.left if one.issue_id not in taken_up)
+    lost = tuple(one for one in after.lost if one.issue_id not in taken_up)
+    return _not_told(replace(after, handed=handed, left=left, lost=lost), taken_up)
 
 
 def _reminding(silence: Silence, event: FollowUpWanted | FollowUpSent | FollowUpMissed) -> Silence:
     """One that went out late, or was missed, moves what comes after it, so that two never come at once."""
     if isinstance(event, FollowUpWanted):
         return replace(silence, under_way=Reminder(event.reply_id, event.at))
+    if isinstance(event, FollowUpSent):
+        silence = replace(silence, reminded=event.reply_id)
     if event.counted is not None:
         return replace(silence, under_way=None, since=event.at, counted=event.counted)
     if isinstance(event, FollowUpMissed) and silence.under_way is not None:

@@ -25,7 +25,7 @@ Steps = tuple[timedelta, ...]
 def due(steps: Steps, calendar: BusinessCalendar, facts: TicketFacts, silence: Silence) -> datetime:
     """When the next one goes out; while one is under way, when to look what became of it."""
     if silence.under_way is not None:
-        return calendar.add_open(silence.under_way.looked_at, _interval(steps, facts))
+        return calendar.add_open(silence.under_way.looked_at, _interval(steps, facts.follow_ups))
     return calendar.add_open(silence.since, steps[facts.follow_ups] - silence.counted)
 
 
@@ -59,21 +59,29 @@ def reminded(
 
 
 def missed(steps: Steps, state: Ticket, talk: TicketNotSpokenFor, now: datetime) -> list[Event]:
-    """It did not leave, and does not count."""
-    if state.silence is None or not _is_under_way(state.silence, talk.reply_id):
+    """It did not leave, or could not be delivered, and does not count."""
+    facts, silence = state.facts, state.silence
+    if silence is None:
         return []
-    return [_missed(steps, state.facts, talk.why, now)]
+    if _is_under_way(silence, talk.reply_id):
+        return [_missed(steps, facts, talk.why, now)]
+    if silence.under_way is None and silence.reminded == talk.reply_id and facts.follow_ups:
+        return [_missed(steps, facts, talk.why, now, counted_before=1)]
+    return []
 
 
-def _missed(steps: Steps, facts: TicketFacts, why: NotSent | Literal["no_word"], now: datetime) -> Event:
+def _missed(
+    steps: Steps, facts: TicketFacts, why: NotSent | Literal["no_word"], now: datetime, *, counted_before: int = 0
+) -> Event:
     """Tried again after as much open time as lies between it and the one before it."""
-    interval = _interval(steps, facts)
-    counted = None if why == "no_word" else steps[facts.follow_ups] - interval
-    return said(FollowUpMissed, facts, now, {}, why=why, counted=counted, again_in=interval)
+    left = facts.follow_ups - counted_before
+    interval = _interval(steps, left)
+    counted = None if why == "no_word" else steps[left] - interval
+    changes = {"follow_ups": left} if counted_before else {}
+    return said(FollowUpMissed, facts, now, changes, why=why, counted=counted, again_in=interval)
 
 
-def _interval(steps: Steps, facts: TicketFacts) -> timedelta:
-    number = facts.follow_ups
+def _interval(steps: Steps, number: int) -> timedelta:
     return steps[number] - (steps[number - 1] if number else timedelta())
 
 

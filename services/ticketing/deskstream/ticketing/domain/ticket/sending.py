@@ -9,10 +9,10 @@ from deskstream.contracts.ids import ConversationId, IssueId, ReplyId
 from deskstream.contracts.linked import ConversationRef, NotSent, Silenced, SpeaksFor
 from deskstream.contracts.links import AnswerMissed, AnswerOrdered
 from deskstream.contracts.ticket_talk import ReachChanged, TicketNotSpokenFor
-from deskstream.contracts.ticketing import AnswerNotSent, AnswerSent, ConversationReachChanged
+from deskstream.contracts.ticketing import AnswerLost, AnswerNotSent, AnswerSent, ConversationReachChanged
 from deskstream.contracts.way_back import ReplyWanted
 from deskstream.ticketing.domain.ticket import stages
-from deskstream.ticketing.domain.ticket.changing import said
+from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.stages import Happening
 from deskstream.ticketing.domain.ticket.state import Ticket
 from deskstream.ticketing.domain.ticket.wording import filled_in
@@ -63,13 +63,30 @@ def not_spoken_for(state: Ticket, talk: TicketNotSpokenFor, now: datetime) -> li
     """W11: the issue hears of it once no conversation of the ticket's is left that may still send it."""
     facts = state.facts
     changes = reached(facts, talk.conversation.id, _SILENCES.get(talk.why)) if talk.why in _SILENCES else {}
-    handed = next((one for one in state.handed if one.reply_id == talk.reply_id), None)
-    if handed is None:
-        return _reach_changed(facts, talk.conversation.id, changes, now)
-    about = {"issue_id": handed.issue_id, "reply_id": handed.reply_id, "conversation_id": talk.conversation.id}
-    not_sent = said(AnswerNotSent, facts, now, changes, why=talk.why, by=talk.by, **about)
-    others = any(one.issue_id == handed.issue_id for one in state.handed if one is not handed)
-    return [not_sent] if others else [not_sent, _missed(facts, handed.issue_id, talk.why, now)]
+    if talk.why == "undeliverable":
+        changes = _as_if_never_said(state, talk.reply_id, now)
+    about = {"reply_id": talk.reply_id, "conversation_id": talk.conversation.id, "by": talk.by}
+    on_the_way = (*state.handed, *state.left)
+    handed = next((one for one in on_the_way if one.reply_id == talk.reply_id), None)
+    if handed is not None:
+        not_sent = said(AnswerNotSent, facts, now, changes, why=talk.why, issue_id=handed.issue_id, **about)
+        others = any(one.issue_id == handed.issue_id for one in on_the_way if one is not handed)
+        return [not_sent] if others else [not_sent, _missed(facts, handed.issue_id, talk.why, now)]
+    if talk.why == "undeliverable":
+        return [said(AnswerLost, facts, now, changes, **about)]
+    return _reach_changed(facts, talk.conversation.id, changes, now)
+
+
+def _as_if_never_said(state: Ticket, reply: ReplyId, now: datetime) -> dict[str, Any]:
+    """C17, W4: nobody is silent who was not asked, and nothing was given that never arrived."""
+    facts, changes = state.facts, dict[str, Any]()
+    if state.silence is not None and state.silence.question == reply:
+        changes |= moved(facts, stages.moved_on(Happening.QUESTION_LOST, facts.stage), now)
+    lost = {given for one in state.gave if one.reply_id == reply for given in one.gives}
+    kept = {given for one in state.gave if one.reply_id != reply for given in one.gives}
+    if lost - kept:
+        changes["given"] = tuple(given for given in facts.given if given not in lost - kept)
+    return changes
 
 
 def reach_changed(state: Ticket, talk: ReachChanged, now: datetime) -> list[Event]:

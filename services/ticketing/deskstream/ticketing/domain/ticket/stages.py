@@ -20,6 +20,7 @@ class Happening(StrEnum):
     WORKED_ON = "worked on"
     WAITS = "put on hold"
     LAST_WAIT_ENDS = "taken off hold"
+    QUESTION_LOST = "waiting for us again"
     CUSTOMER_ANSWERS = "answered by the customer"
     CUSTOMER_ANSWERS_THIS = "answered by the customer for sure"
     SOLVED = "solved"
@@ -34,6 +35,8 @@ NEXT: Final[Mapping[Happening, Mapping[TicketStage, TicketStage]]] = {
     # One thing more to wait for changes nothing.
     Happening.WAITS: {NEW: ON_HOLD, OPEN: ON_HOLD, PENDING: ON_HOLD, ON_HOLD: ON_HOLD},
     Happening.LAST_WAIT_ENDS: {ON_HOLD: OPEN},
+    # The customer never got what was asked.
+    Happening.QUESTION_LOST: {PENDING: OPEN},
     Happening.CUSTOMER_ANSWERS: {PENDING: OPEN},
     Happening.CUSTOMER_ANSWERS_THIS: {PENDING: OPEN, ON_HOLD: OPEN, SOLVED: OPEN},
     Happening.SOLVED: dict.fromkeys(UNSOLVED, SOLVED),

@@ -7,11 +7,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import ConversationId, IssueId, ReplyId, TicketId
+from deskstream.contracts.linked import Given
 from deskstream.contracts.way_back import Ending
 
 CONVERSATIONS_LIMIT: Final = 100
 ISSUES_LIMIT: Final = 50
 WAITS_LIMIT: Final = 20
+GAVE_LIMIT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,21 @@ class Handed(NamedTuple):
     issue_id: IssueId
 
 
+class Lost(NamedTuple):
+    """An approved answer that left and could not be delivered."""
+
+    reply_id: ReplyId
+    issue_id: IssueId
+    ended_at: datetime | None
+
+
+class Gave(NamedTuple):
+    """What a reply gave; None: an answer by another way."""
+
+    reply_id: ReplyId | None
+    gives: tuple[Given, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """How long the customer of a pending ticket is silent: `counted` open time up to `since`, and what came after."""
@@ -49,6 +66,10 @@ class Silence:
     stopped: bool = False
     """Whether its owner was told that open tasks keep it from being solved."""
     under_way: Reminder | None = None
+    question: ReplyId | None = None
+    """The reply that asked."""
+    reminded: ReplyId | None = None
+    """The follow-up that left last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,12 @@ class Ticket:
     ends_told: Mapping[IssueId, datetime] = field(default_factory=dict)
     """Of these: when the issue had ended of which was told, as far as that was said."""
     handed: tuple[Handed, ...] = ()
+    left: tuple[Handed, ...] = ()
+    """Approved answers that left, as far as anybody knows."""
+    lost: tuple[Lost, ...] = ()
+    """Approved answers that could not be delivered: sent once more, they tell of what they told of."""
+    gave: tuple[Gave, ...] = ()
+    """What the latest replies gave the customer."""
     gravest: Ending | None = None
     """Of what it waits for, or waited for once, and that is over: the end that its customer has to be told of."""
     once_awaited: tuple[str, ...] = ()

@@ -7,6 +7,8 @@ from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import TicketFacts
 from deskstream.contracts.ids import AgentId, ConversationId
 from deskstream.contracts.ticketing import (
+    AnswerLost,
+    AnswerNotSent,
     CustomerEngineerTold,
     FollowUpMissed,
     IssueNotLinked,
@@ -18,6 +20,7 @@ from deskstream.ticketing.domain.ticket.state import Ticket, TicketState, where_
 from deskstream.ticketing.domain.ticket.wording import (
     closed_note,
     engineer_note,
+    lost_note,
     missed_note,
     not_linked_note,
     owner_note,
@@ -40,6 +43,8 @@ def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: date
             case FollowUpMissed():
                 text = missed_note(event.after, event.why, event.again_in)
                 yield from _note(state, event.after, event.after.owner, text, now)
+            case AnswerLost() | AnswerNotSent(why="undeliverable"):
+                yield from _note(state, event.after, event.after.owner, lost_note(event.after), now)
             case IssueNotLinked():
                 text = not_linked_note(event.after, event.issue.number, event.why)
                 yield from _note(state, event.after, event.after.owner, text, now)

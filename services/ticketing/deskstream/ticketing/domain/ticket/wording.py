@@ -44,6 +44,7 @@ _NOT_SENT: Final = {
     "no_conversation": "it has no conversation",
     "internal": "it is internal, and no customer knows of it",
     "still_waits": "it still waits for something else",
+    "undeliverable": "it cannot be delivered, as its conversation says",
     "no_word": "its conversation says nothing about it",
 }
 
@@ -102,6 +103,14 @@ def missed_note(facts: TicketFacts, why: str, again_in: timedelta) -> str:
     return (
         f"The reminder to the silent customer of {name_of(facts)} was not sent: {_NOT_SENT[why]}. "
         f"{again} in {hours:g} open hours, unless you reach them by another way."
+    )
+
+
+def lost_note(facts: TicketFacts) -> str:
+    """What its owner is told of words that came back."""
+    return (
+        f"What was said to the customer of {name_of(facts)} cannot be delivered, so it counts as never said. "
+        "Send it once more, or reach them by another way and record it at the ticket."
     )
 
 
