@@ -75,12 +75,81 @@ def test_what_does_not_name_it(text):
         pytest.param("https://canary.example/issues?id=31&tab=2#c1", id="with a query"),
         pytest.param("https://user@canary.example:8443/31/", id="with a port"),
         pytest.param("canary.example/31", id="without a scheme"),
+        pytest.param("http://tracker/31", id="of a host inside the house"),
         pytest.param("https://canary.example/%C3%BCber/31", id="with letters that are encoded"),
         pytest.param("https://canary.example/" + "x/" * 2000, id="of four thousand characters"),
     ],
 )
 def test_w12_every_link_is_found_again(link):
     assert link_name(link) in names_in(f"You find it here ({link}).")
+
+
+SEGMENTS = st.text("abcü31-", min_size=1, max_size=8).filter(lambda segment: segment.strip("-"))
+SPELLINGS = {
+    "the default port": lambda host, path: f"https://{host}:443/{path}",
+    "an empty port": lambda host, path: f"https://{host}:/{path}",
+    "a user": lambda host, path: f"https://me:secret@{host}/{path}",
+    "the root's dot": lambda host, path: f"https://{host}./{path}",
+    "capital letters": lambda host, path: f"HTTPS://{host.upper()}/{path}",
+    "an ideographic dot": lambda host, path: f"https://{host.replace('.', '。')}/{path}",
+    "letters as ASCII": lambda host, path: f"https://{host.encode('idna').decode()}/{path}",
+    "double slashes": lambda host, path: f"https://{host}//{path.replace('/', '//')}//",
+    "more slashes after the scheme": lambda host, path: f"https:////{host}/{path}",
+    "no scheme": lambda host, path: f"//{host}/{path}",
+    "one more dot": lambda host, path: f"https://{host}/./{path}/.",
+    "a way up": lambda host, path: f"https://{host}/a/../{path}",
+    "backslashes": lambda host, path: f"https:\\\\{host}\\{path.replace('/', chr(92))}",
+    "encoded letters": lambda host, path: f"https://{host}/" + "".join(f"%{byte:02x}" for byte in path.encode()),
+}
+WITHIN = [
+    "Link:{}",
+    "as filed—{}—last week",
+    "{}/comments/4?tab=2#top",
+    "**{}**",
+    "{};jsessionid=1",
+    "“{}”,",
+    "x={}&y=2",
+]
+
+
+@pytest.mark.parametrize("spelling", list(SPELLINGS))
+@given(st.sampled_from(["tracker", "bücher"]), st.lists(SEGMENTS, min_size=1, max_size=5))
+def test_w12_a_link_is_the_same_however_it_is_spelled(spelling, name, segments):
+    plain = f"https://{name}.example/{'/'.join(segments)}"
+    spelled = SPELLINGS[spelling](f"{name}.example", "/".join(segments))
+    assert link_name(plain) in names_in(f"See {spelled} there.")
+    assert link_name(spelled) in names_in(f"See {plain} there.")
+
+
+@pytest.mark.parametrize("within", WITHIN)
+def test_w12_a_link_is_found_whatever_stands_around_it(within):
+    assert link_name(LINK) in names_in(f"See {within.format(LINK)} there.")
+    assert link_name(LINK) in names_in(f"See {within.format('canary.example/reports/31')} there.")
+
+
+@pytest.mark.parametrize(
+    ("link", "text"),
+    [
+        pytest.param("https://t.example/show?id=31", "https://t.example/show?tab=2&id=31", id="among more parameters"),
+        pytest.param("https://t.example/show?p=1&id=31", "t.example/show?id=31&p=1.", id="in another order"),
+        pytest.param("https://t.example/#/issues/31", "https://t.example/#/issues/31/comments", id="in a fragment"),
+    ],
+)
+def test_w12_a_link_is_found_by_its_parameters(link, text):
+    assert link_name(link) in names_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://t.example/show?id=3",
+        "https://t.example/show",
+        "https://u.example/show?id=31",
+        "t.example:81/show?id=31",
+    ],
+)
+def test_another_page_of_the_same_host_is_another_link(text):
+    assert link_name("https://t.example/show?id=31") not in names_in(text)
 
 
 def test_nobody_reads_a_link_from_its_name():
@@ -93,7 +162,26 @@ def test_whatever_is_written_a_name_in_it_is_found(text):
     assert "ISS-31" in names_in(f"{text} ISS-31 {text}".replace("<", ""))
 
 
-@pytest.mark.parametrize("part", ["iss 1 ", "a.b/", "/?#&", "%25", "&amp;", "<", "<<a>", "0" * 99, "iss----"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "iss 1 ",
+        "a.b/",
+        "/?#&",
+        "%25",
+        "&amp;",
+        "<",
+        "<<a>",
+        "0" * 99,
+        "iss----",
+        "a.b=",
+        "a.b:!",
+        "!?" * 900 + "a.b/",
+        "//a.b?a&b;c#d/e ",
+        "xn--a.b/../",
+        "\\a.b",
+    ],
+)
 def test_a_hostile_text_takes_no_time_to_speak_of(part):
     # A reply has at most so many bytes; whatever backtracks would never come back.
     assert isinstance(names_in(part * (32 * 1024 // len(part))), frozenset)

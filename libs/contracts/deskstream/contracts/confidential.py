@@ -5,29 +5,23 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from html import unescape
-from itertools import islice
 from typing import Final
 from urllib.parse import unquote
 
 from deskstream.contracts.ids import IssueId
+from deskstream.contracts.link_forms import link_form, link_forms
 from deskstream.contracts.message import Event
 
 LANE = "events.confidential"
 
 # An encoding within an encoding, as links in forwarded mails have; whoever goes deeper hides something on purpose.
 _LAYERS: Final = 3
-_BEGINNINGS: Final = 8
-_ENDINGS: Final = 16
-_LINK_LIMIT: Final = 2048
 
 _NUMBER: Final = re.compile(r"(?<![^\W_])iss[\W_]{0,3}0*([0-9]{1,15})(?![0-9])")
 _UUID: Final = re.compile(
     r"(?<![0-9a-f])([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})(?![0-9a-f])"
 )
-_BETWEEN: Final = re.compile(r"[\s<>\"'()\[\]{}|\\^`]+")
-# Another link may begin within a link, where one leads to the other.
-_BEGINS: Final = re.compile(r"://|=")
-_ENDS: Final = re.compile(r"[/?#&]")
+_BETWEEN: Final = re.compile(r"[\s<>\"'()\[\]{}|\\^`“”„«»—]+")
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
@@ -66,15 +60,15 @@ def names_in(text: str) -> frozenset[str]:
     for plain in _readings(text):
         found.update(f"ISS-{int(number)}" for number in _NUMBER.findall(plain))
         found.update("-".join(groups) for groups in _UUID.findall(plain))
-        found.update(_digest(link) for word in _BETWEEN.split(plain) if "." in word for link in _links(word))
+        links = (form for word in _words(plain) if _may_hold_link(word) for form in link_forms(word))
+        found.update(map(_digest, links))
     return frozenset(found)
 
 
 def link_name(link: str) -> str:
     """The name of a link, from which nobody learns it: the beginning of a SHA-256."""
-    plain = _plain(link.strip())
-    word = _BETWEEN.split(plain.partition("://")[2] or plain)[0]
-    return _digest(_trimmed(word[:_LINK_LIMIT]))
+    words = _BETWEEN.split(_as_browsers(_plain(link)))
+    return _digest(link_form(next(filter(None, words), "")))
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -92,22 +86,22 @@ def _plain(text: str) -> str:
         if decoded == text:
             break
         text = decoded
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\N{IDEOGRAPHIC FULL STOP}", ".")
     return "".join(char for char in folded if unicodedata.category(char) != "Cf")
 
 
-def _links(word: str) -> Iterator[str]:
-    """A link, what it leads to, and what it goes on from: a comment below an issue names the issue."""
-    begins = [0, *(found.end() for found in _BEGINS.finditer(word[:_LINK_LIMIT]))]
-    for begin in begins[:_BEGINNINGS]:
-        link = word[begin : begin + _LINK_LIMIT]
-        yield _trimmed(link)
-        for found in islice(_ENDS.finditer(link), _ENDINGS):
-            yield _trimmed(link[: found.start()])
+def _words(plain: str) -> Iterator[str]:
+    yield from _BETWEEN.split(plain)
+    if "\\" in plain:
+        yield from _BETWEEN.split(_as_browsers(plain))
 
 
-def _trimmed(link: str) -> str:
-    return link.removeprefix("www.").rstrip(".,;:!?*_~/")
+def _may_hold_link(word: str) -> bool:
+    return "." in word.strip(".,;:!?") or ":/" in word
+
+
+def _as_browsers(link: str) -> str:
+    return link.replace("\\", "/")
 
 
 def _digest(link: str) -> str:

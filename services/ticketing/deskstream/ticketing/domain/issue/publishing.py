@@ -1,6 +1,5 @@
 """W12 and the way back: what of an issue may be shown, and what its customers are answered."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +7,7 @@ from unicodedata import normalize
 
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import IssueFacts, Security
-from deskstream.contracts.confidential import ConfidentialityChanged, link_name
+from deskstream.contracts.confidential import ConfidentialityChanged, link_name, names_in, own_names
 from deskstream.contracts.ids import TicketId
 from deskstream.contracts.issues import (
     AnswerApproved,
@@ -142,10 +141,9 @@ def _insist_on_discretion(state: Issue, text: str) -> None:
     if facts.security == "no":
         return
     folded = _plain(text)
-    named = re.search(rf"\bISS-{facts.number}\b", text, re.IGNORECASE)
+    named = names_in(text) & {*own_names(facts.id, facts.number), *map(link_name, state.withheld)}
     quoted = any(_plain(passage) in folded for passage in _telling(state))
-    linked = any(_plain(link) in folded for link in state.withheld)
-    if named or quoted or linked:
+    if named or quoted:
         sentence = (
             f"ISS-{facts.number} is confidential: say that the problem was filed or solved, without its name or link."
         )
