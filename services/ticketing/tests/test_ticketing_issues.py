@@ -10,7 +10,7 @@ from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.links import DefaultPassed, PartTicketJoined
 from deskstream.ticketing.domain import Known, Wish
 from deskstream.ticketing.domain.part import Part
-from services.ticketing.tests.given import ANNA, CARLA, DARK_MODE, Desk, made_part, names, new_id
+from services.ticketing.tests.given import ANNA, BRUNO, CARLA, DARK_MODE, PRODUCT, Desk, made_part, names, new_id
 
 WORKING = ("backlog", "prioritized", "in_development", "in_review", "in_testing", "in_deployment")
 ENDED = ("completed", "wont_fix", "duplicate")
@@ -92,6 +92,34 @@ def test_accepting(people, by, code):
         with pytest.raises(Refused) as refused:
             desk.ask(one, kind, **accept, **more)
         assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "filed", "stage", "moves"),
+    [
+        pytest.param((ANNA,), (), {}, "triage", False, id="W8: not to where anybody accepts"),
+        pytest.param((ANNA,), (BRUNO,), {}, "triage", True, id="W8: to where somebody else accepts"),
+        pytest.param((CARLA,), (), {}, "triage", True, id="W8: by somebody of its part"),
+        pytest.param((), (), {}, "triage", True, id="W8: where anybody accepts already"),
+        pytest.param((ANNA,), (), {}, "backlog", True, id="W8: once it was accepted"),
+        pytest.param((ANNA,), (CARLA,), {"security": "yes"}, "backlog", False, id="W12: no secret to a part of mine"),
+        pytest.param((ANNA,), (CARLA,), {"security": "unsure"}, "triage", False, id="W12: nor what may be one"),
+    ],
+)
+def test_whose_issues_go_to_another_part(here, there, filed, stage, moves):
+    desk = Desk()
+    one = desk.file(**filed)
+    if stage != "triage":
+        desk.accept(one)
+    title, known = desk.issue(one).facts.title, Known(part=DARK_MODE, people=here, people_there=there)
+    if not moves:
+        with pytest.raises(Refused) as refused:
+            desk.ask(one, asked.ChangeIssue, part_id=DARK_MODE.id, title="Another", by=CARLA, known=known)
+        assert (refused.value.code, desk.issue(one).facts.title) == ("not_of_the_part", title)
+        desk.ask(one, asked.ChangeIssue, part_id=PRODUCT.id, title="Another", by=CARLA, known=Known(part=PRODUCT))
+        assert desk.issue(one).facts.title == "Another"
+    desk.ask(one, asked.ChangeIssue, part_id=DARK_MODE.id, by=CARLA if moves else ANNA, known=known)
+    assert desk.issue(one).facts.part == DARK_MODE
 
 
 @pytest.mark.parametrize(

@@ -238,3 +238,17 @@ async def test_w12_no_title_that_a_customer_sees_names_a_confidential_issue(arou
     assert await seen() == titles
     await around.ask(of_issues.MarkSecurity(issue_id=issue["id"], security="unsure", reason="it may be"))
     assert await seen() == [*(f"TKT-{one['number']}" for one in opened[:3]), *titles[3:]]
+
+
+async def test_w12_what_is_secret_leaves_its_part_by_somebody_of_it_alone(around):
+    product = await around.part("Vault", "product", owners=("carla",))
+    below = await around.part("Keys", "capability", parent=product["id"])
+    other = await around.part("Shop", "product", owners=("anna",))
+    issue = await around.file(part_id=below["id"], security="yes")
+    move = of_issues.ChangeIssue(issue_id=issue["id"], part_id=other["id"])
+    assert await around.refused(move, "anna") == "not_of_the_part"
+    assert (await around.ask(move, "carla"))["issue"]["part"]["name"] == "Shop"
+    nobody = await around.part("Attic", "product")
+    misfiled = await around.file(part_id=other["id"])
+    assert await around.refused(of_issues.ChangeIssue(issue_id=misfiled["id"], part_id=nobody["id"]), "carla")
+    await around.ask(of_issues.ChangeIssue(issue_id=misfiled["id"], part_id=below["id"]), "bruno")

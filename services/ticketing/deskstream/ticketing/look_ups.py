@@ -88,8 +88,24 @@ async def changing_ticket(tx: Tx, heard: Sequence[Heard[ChangeTicket]], now: dat
 
 
 async def changing_issue(tx: Tx, heard: Sequence[Heard[ChangeIssue]], now: datetime) -> list[Wish[Any]]:
+    """What goes to another part: with the people of both."""
     parts = await looking.parts_for(tx, [one.data.part_id for one in heard])
-    return [wish_of(one, one.data.issue_id, Known(part=part)) for one, part in zip(heard, parts, strict=True)]
+    named = [(one.data, part) for one, part in zip(heard, parts, strict=True) if part and one.data.part_id]
+    people = (
+        await looking.people_for(tx, [it for one, part in named for it in (one.issue_id, part.id)]) if named else {}
+    )
+    return [
+        wish_of(
+            one,
+            one.data.issue_id,
+            Known(
+                part=part,
+                people=people.get(one.data.issue_id, ()),
+                people_there=people.get(part.id, ()) if part else (),
+            ),
+        )
+        for one, part in zip(heard, parts, strict=True)
+    ]
 
 
 async def linking(tx: Tx, heard: Sequence[Heard[LinkIssue]], now: datetime) -> list[Wish[Any]]:

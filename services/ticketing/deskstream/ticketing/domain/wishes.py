@@ -32,6 +32,8 @@ class Known:
     """The other issue that is named; of a duplicate, the original at the end of the chain."""
     people: tuple[AgentId, ...] = ()
     """Owners, experts and workers of the part, or of the nearest part above that names any."""
+    people_there: tuple[AgentId, ...] = ()
+    """Those of the part that an issue is put on."""
     blocked_by: frozenset[IssueId] = frozenset()
     """All issues that block the one asked about, by whatever way."""
     parent: PartFacts | None = None

@@ -1,6 +1,7 @@
 """What decisions look up in other objects, for a whole batch at once."""
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from deskstream.contracts.chain_facts import PartFacts, PartRef
 from deskstream.contracts.ids import AgentId, IssueId, PartId, TicketId
@@ -24,19 +25,19 @@ _ISSUES = "SELECT state FROM issues WHERE id = ANY($1::uuid[])"
 
 _PEOPLE = """
 WITH RECURSIVE up AS (
-    SELECT i.id AS issue_id, p.parent, p.state, 0 AS steps
-    FROM issues i
-    JOIN parts p ON p.id = i.part_id
-    WHERE i.id = ANY($1::uuid[])
+    SELECT asked.id AS asked, p.parent, p.state, 0 AS steps
+    FROM unnest($1::uuid[]) AS asked (id)
+    LEFT JOIN issues i ON i.id = asked.id
+    JOIN parts p ON p.id = coalesce(i.part_id, asked.id)
     UNION ALL
-    SELECT up.issue_id, p.parent, p.state, up.steps + 1
+    SELECT up.asked, p.parent, p.state, up.steps + 1
     FROM up
     JOIN parts p ON p.id = up.parent
     WHERE up.steps < 100
 )
-SELECT issue_id, state
+SELECT asked, state
 FROM up
-ORDER BY issue_id, steps
+ORDER BY asked, steps
 """
 
 # Links between issues are made by one transaction at a time: two halves of a circle must see each other. So are moves
@@ -140,12 +141,12 @@ async def issue_refs(tx: Tx, asked: Iterable[IssueId | None]) -> dict[IssueId, I
     return {facts.id: shown(facts) for facts in found}
 
 
-async def people_for(tx: Tx, asked: Sequence[IssueId]) -> dict[IssueId, tuple[AgentId, ...]]:
-    """Who speaks for the part of each issue."""
-    upwards: dict[IssueId, list[PartFacts]] = {}
-    for issue, state in await tx.fetch(_PEOPLE, asked):
-        upwards.setdefault(issue, []).append(parts.read(state).facts)
-    return {issue: spokespeople(found) for issue, found in upwards.items()}
+async def people_for(tx: Tx, asked: Iterable[IssueId | PartId]) -> dict[UUID, tuple[AgentId, ...]]:
+    """Who speaks for each part, or for the part of each issue."""
+    upwards: dict[UUID, list[PartFacts]] = {}
+    for one, state in await tx.fetch(_PEOPLE, list(set(asked))):
+        upwards.setdefault(one, []).append(parts.read(state).facts)
+    return {one: spokespeople(found) for one, found in upwards.items()}
 
 
 async def one_at_a_time(tx: Tx, what: int) -> None:

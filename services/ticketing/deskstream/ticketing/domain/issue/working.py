@@ -1,5 +1,6 @@
 """An issue's life: filed by anybody, accepted by somebody of the part, worked on, ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -70,6 +71,8 @@ def change(state: Issue, wish: Wish[ChangeIssue], now: datetime) -> list[Event]:
     if asked.part_id is not None:
         wanted["part"] = _insist_on_part(wish.known.part)
     changes = {name: value for name, value in wanted.items() if getattr(facts, name) != value}
+    if "part" in changes and _is_of_the_part(facts, wish.known.people_there):
+        insist_on_somebody_of_the_part(wish)
     events: list[Event] = _changed(facts, changes, now)
     text = None if asked.text is None else written(asked.text)
     if text is not None and text != state.text:
@@ -168,6 +171,12 @@ def restore(facts: IssueFacts, part: PartRef | None, now: datetime) -> list[Even
 
 def _on_part(part: PartRef | None) -> dict[str, Any]:
     return {} if part is None else {"part": part}
+
+
+def _is_of_the_part(facts: IssueFacts, people_there: Sequence[AgentId]) -> bool:
+    """Whether its part has a say that it would lose elsewhere: in what is secret, and in what is accepted where anybody
+    accepts."""
+    return facts.security != "no" or (facts.stage is stages.TRIAGE and not people_there)
 
 
 def insist_on_somebody_of_the_part(wish: Wish[Any]) -> AgentId:
