@@ -41,7 +41,13 @@ from services.conversation.tests.given import (
 FIVE_MINUTES = timedelta(minutes=5)
 
 
-HOW = {"completed": "completed", "wont_fix": "completed", "cancelled": "cancelled", "deleted": "cancelled"}
+HOW = {
+    "completed": "completed",
+    "dropped": "cancelled",
+    "wont_fix": "completed",
+    "cancelled": "cancelled",
+    "deleted": "cancelled",
+}
 
 
 @pytest.mark.parametrize("ended", list(HOW))
@@ -66,6 +72,7 @@ def test_c8_one_of_two_changes_no_stage():
     [
         pytest.param(Stage.WAITING_ON_USER, "completed", Stage.NEEDS_RESPONSE, id="C8: it asks for an agent again"),
         pytest.param(Stage.WAITING_ON_USER, "wont_fix", Stage.NEEDS_RESPONSE, id="C8: so it does if it won't be done"),
+        pytest.param(Stage.WAITING_ON_USER, "dropped", Stage.WAITING_ON_USER, id="C8: not if nobody waits any more"),
         pytest.param(Stage.WAITING_ON_USER, "cancelled", Stage.WAITING_ON_USER, id="C8: not if it was canceled"),
         pytest.param(Stage.RESOLVED, "completed", Stage.RESOLVED, id="C8: resolved stays, with the prepared answer"),
         pytest.param(Stage.ARCHIVED, "completed", Stage.ARCHIVED, id="C8: archived is final"),

@@ -66,6 +66,39 @@ def test_w11_deleting_an_issue_ends_the_waiting_with_a_warning():
     assert "nobody completed it" in desk.told(TicketReported)[-1].prepared
 
 
+@pytest.mark.parametrize(
+    ("first", "how"),
+    [
+        pytest.param(None, "unlinked", id="W11: an issue that was linked by mistake"),
+        pytest.param(None, "ticked off", id="W11: one that nobody waits for any more"),
+        pytest.param("completed", "unlinked", id="W11: though another one is done"),
+    ],
+)
+def test_w11_what_nobody_completed_is_not_told_as_done(first, how):
+    desk = Desk()
+    one = desk.open()
+    issue, other = desk.file(one, wait=True), desk.file(one, wait=first is not None)
+    desk.settle()
+    if first:
+        desk.end(other, first)
+        desk.settle()
+    if how == "unlinked":
+        desk.ask(one, asked.UnlinkIssue, issue_id=issue, reason="the wrong one")
+    else:
+        desk.ask(one, asked.EndTicketWait, name="ISS-31", reason="not needed")
+    desk.settle()
+    assert (desk.stage(one), reported(desk)) == ("open", [(1, "dropped")])
+    prepared = desk.told(TicketReported)[-1].prepared
+    assert prepared == "We are going on with TKT-1 “It crashes”, and write to you again as soon as there is news."
+
+
+def test_w11_a_person_who_is_back_has_done_what_was_waited_for():
+    desk = Desk()
+    one = desk.in_stage("on_hold")
+    desk.ask(one, asked.EndTicketWait, name="carla", reason="she is back")
+    assert reported(desk) == [(1, "completed")]
+
+
 def test_w11_two_issues_and_the_first_changes_nothing():
     desk = Desk()
     one = desk.open()

@@ -8,8 +8,9 @@ from deskstream.contracts.message import Event
 
 LANE = "events.way_back"
 
-Ending = Literal["completed", "wont_fix", "cancelled", "deleted"]
-"""How something that a conversation may wait for ended."""
+Ending = Literal["completed", "dropped", "cancelled", "wont_fix", "deleted"]
+"""How something that a conversation may wait for ended; `dropped`: nobody waits for it any more, and nobody completed
+it."""
 
 
 class TicketReported(Event, lane=LANE, key="conversation_id"):

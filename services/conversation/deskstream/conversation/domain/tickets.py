@@ -210,6 +210,7 @@ def _ended(
 
 _SHOWN: Final = {
     "completed": "is done",
+    "dropped": "goes on without what it waited for; nobody completed that",
     "wont_fix": "will not be done",
     "cancelled": "was canceled",
     "deleted": "was deleted; nobody completed it",

@@ -5,7 +5,7 @@ from typing import Final
 from deskstream.contracts.linked import IssueRef, IssueStage
 from deskstream.contracts.way_back import Ending
 
-_GRAVITY: Final[tuple[Ending, ...]] = ("completed", "cancelled", "wont_fix", "deleted")
+_GRAVITY: Final[tuple[Ending, ...]] = ("completed", "dropped", "cancelled", "wont_fix", "deleted")
 
 
 def is_over(issue: IssueRef) -> bool:

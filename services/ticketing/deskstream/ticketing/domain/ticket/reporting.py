@@ -96,8 +96,10 @@ def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
             return "deleted"
         case LinkedIssueChanged(ended=True) if event.after.stage is not stages.ON_HOLD:
             return gravest(kept, ending_of(event.issue))
-        case TicketWaitEnded() | IssueUnlinked() if reopened:
+        case TicketWaitEnded(wait=wait) if reopened and wait.kind != "issue":
             return gravest(kept, "completed")
+        case TicketWaitEnded() | IssueUnlinked() if reopened:
+            return gravest(kept, "dropped")
         case _:
             return None
 

@@ -12,6 +12,7 @@ from deskstream.ticketing.domain.wording import PLACEHOLDER
 
 _PREPARED: Final = {
     "completed": "Good news about {ticket}: the work on it is done.{link} Is it solved for you?",
+    "dropped": "We are going on with {ticket}, and write to you again as soon as there is news.",
     "wont_fix": "We have looked into {ticket} thoroughly, and have decided to leave it as it is. We are sorry.",
     "cancelled": "We are not pursuing {ticket} any further. Do write to us if you still need help with it.",
     "deleted": "Look before you answer: {ticket}, or what it waited for, was deleted, and nobody completed it.",
