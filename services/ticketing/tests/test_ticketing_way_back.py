@@ -8,9 +8,8 @@ from deskstream.contracts import Refused
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as asked
 from deskstream.contracts.ticketing import AnswerSent
-from deskstream.contracts.way_back import IssueEnded, TicketReported
+from deskstream.contracts.way_back import TicketReported
 from deskstream.ticketing.domain import Known
-from deskstream.ticketing.domain.issue.deciding import Awaited as IssueAwaited
 from deskstream.ticketing.domain.ticket.deciding import Awaited
 from services.ticketing.tests.given import Desk, conversation
 
@@ -112,31 +111,6 @@ def test_w11_two_issues_and_the_first_changes_nothing():
     assert (desk.stage(one), reported(desk)) == ("open", [(1, "completed")])
 
 
-def test_w11_a_duplicate_waits_for_its_original():
-    desk = Desk()
-    one = desk.open()
-    double, original = desk.file(one, wait=True), desk.file()
-    desk.settle()
-    desk.end(double, "duplicate", original=original)
-    desk.settle()
-    assert (desk.stage(one), [wait.name for wait in desk.ticket(one).facts.waits]) == ("on_hold", ["ISS-32"])
-    assert desk.issue(original).facts.weight.tickets == 1
-    desk.end(original)
-    desk.settle()
-    assert desk.stage(one) == "open"
-
-
-def test_w11_an_original_that_is_over_already_lets_nobody_wait():
-    desk = Desk()
-    one = desk.open()
-    double, original = desk.file(one, wait=True), desk.file()
-    desk.settle()
-    desk.end(original)
-    desk.end(double, "duplicate", original=original)
-    desk.settle()
-    assert (desk.stage(one), reported(desk)) == ("open", [(1, "completed")])
-
-
 def test_w9_an_issue_that_ends_while_somebody_links_it_is_not_missed():
     desk = Desk()
     one, issue = desk.open(), desk.file()
@@ -160,35 +134,6 @@ def test_w9_nobody_can_wait_for_what_is_over_or_not_linked():
     with pytest.raises(Refused) as refused:
         desk.ask(one, asked.HoldTicket, waits=wait)
     assert refused.value.code == "issue_is_over"
-
-
-def test_c8_a_conversation_waits_for_an_issue_without_a_ticket_and_by_way_of_a_duplicate():
-    desk = Desk()
-    double, original = desk.file(), desk.file()
-    desk.tell_issue(double, IssueAwaited(double, "ISS-31", conversation()))
-    desk.end(double, "duplicate", original=original)
-    desk.settle()
-    assert desk.told(IssueEnded) == []
-    desk.end(original)
-    (ended,) = desk.told(IssueEnded)
-    assert (ended.conversation_id, ended.name, ended.ended) == (conversation().id, "ISS-31", "completed")
-    desk.tell_issue(original, IssueAwaited(original, "ISS-32", conversation(13)))
-    assert [event.name for event in desk.told(IssueEnded)] == ["ISS-31", "ISS-32"]
-
-
-def test_w11_a_duplicate_that_is_deleted_ends_no_wait_for_its_original():
-    desk = Desk()
-    double, original = desk.file(), desk.file()
-    desk.tell_issue(double, IssueAwaited(double, "ISS-31", conversation()))
-    desk.end(double, "duplicate", original=original)
-    desk.settle()
-    desk.ask(double, of_issues.DeleteIssue, reason="tidied up")
-    desk.settle()
-    desk.tell_issue(double, IssueAwaited(double, "ISS-31", conversation(13)))
-    desk.settle()
-    assert desk.told(IssueEnded) == []
-    desk.end(original)
-    assert [event.conversation_id for event in desk.told(IssueEnded)] == [conversation().id, conversation(13).id]
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,12 @@ class IssueUnrelated(IssueEvent):
 
 
 class IssueWatched(IssueEvent):
-    """A conversation waits for it, without a ticket between them."""
+    """A conversation waits for it, without a ticket between them; or no longer, once a duplicate was taken up again."""
 
     conversation: ConversationRef
     name: str
     """By which the conversation knows what it waits for: this issue's, or that of a duplicate of it."""
+    waits: bool = True
 
 
 class IssueWeighed(IssueEvent):

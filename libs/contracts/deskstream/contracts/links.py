@@ -76,6 +76,15 @@ class WaiterPassedOn(Event, lane=LANE, key="issue_id"):
     conversation: ConversationRef
 
 
+class WaiterCalledBack(Event, lane=LANE, key="issue_id"):
+    """A duplicate was taken up again: a conversation that waits for it no longer waits for this, its original."""
+
+    issue_id: IssueId
+    name: str
+    """Of the duplicate, by which the conversation knows it."""
+    conversation: ConversationRef
+
+
 class PartTicketJoined(Event, lane=LANE, key="part_id"):
     """A ticket hangs on this enhancement, or its customer changed."""
 

@@ -19,6 +19,7 @@ from deskstream.contracts.links import (
     TicketContinued,
     TicketJoined,
     TicketLeft,
+    WaiterCalledBack,
     WaiterPassedOn,
 )
 from deskstream.contracts.ticket_talk import (
@@ -111,6 +112,7 @@ def hears(of: Aggregate) -> list[Hears]:
         Absorb(TicketLeft, ISSUES, key=_issue),
         On(TicketLeft, ISSUES, key=_issue),
         On(WaiterPassedOn, ISSUES, key=_issue),
+        On(WaiterCalledBack, ISSUES, key=_issue),
         On(AnswerMissed, ISSUES, key=_issue),
         Absorb(PartTicketJoined, PARTS, key=_part),
         On(PartTicketJoined, PARTS, key=_part),

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from deskstream.contracts import Event, Refused
-from deskstream.contracts.chain_facts import IssueFacts, Weight
+from deskstream.contracts.chain_facts import Weight
 from deskstream.contracts.ids import IssueId
 from deskstream.contracts.issues import (
     AcceptIssue,
@@ -16,7 +16,6 @@ from deskstream.contracts.issues import (
     ChangeIssueTask,
     DeleteIssue,
     FileIssue,
-    IssueWatched,
     IssueWeighed,
     MarkSecurity,
     MoveIssue,
@@ -26,9 +25,15 @@ from deskstream.contracts.issues import (
     UnrelateIssue,
 )
 from deskstream.contracts.linked import ConversationRef
-from deskstream.contracts.links import AnswerMissed, IssueReported, TicketJoined, TicketLeft, WaiterPassedOn
-from deskstream.contracts.way_back import Ending, IssueEnded
-from deskstream.ticketing.domain.issue import publishing, stages, working
+from deskstream.contracts.links import (
+    AnswerMissed,
+    IssueReported,
+    TicketJoined,
+    TicketLeft,
+    WaiterCalledBack,
+    WaiterPassedOn,
+)
+from deskstream.ticketing.domain.issue import publishing, watching, working
 from deskstream.ticketing.domain.issue.changing import said, shown
 from deskstream.ticketing.domain.issue.state import Issue, IssueState, Unfiled, Watcher, evolve
 from deskstream.ticketing.domain.versions import insist_on_version
@@ -61,13 +66,9 @@ Command: TypeAlias = (
     | DeleteIssue
     | RestoreIssue
 )
-Message: TypeAlias = Wish[Command] | TicketJoined | TicketLeft | Awaited | WaiterPassedOn | AnswerMissed
-
-_PREPARED = {
-    "completed": "Good news: what you are waiting for is done. Could you tell us whether it is solved for you?",
-    "wont_fix": "We have looked into it thoroughly, and have decided to leave it as it is. We are sorry about that.",
-    "deleted": "Look before you answer: what this waits for was deleted, and nobody completed it.",
-}
+Message: TypeAlias = (
+    Wish[Command] | TicketJoined | TicketLeft | Awaited | WaiterPassedOn | WaiterCalledBack | AnswerMissed
+)
 
 
 def decide(state: IssueState, message: Message, now: datetime) -> list[Event]:
@@ -80,7 +81,9 @@ def decide(state: IssueState, message: Message, now: datetime) -> list[Event]:
         return []
     match message:
         case Awaited() | WaiterPassedOn():
-            return _watch(state, Watcher(message.conversation, message.name), now)
+            return watching.watch(state, Watcher(message.conversation, message.name), now)
+        case WaiterCalledBack():
+            return watching.unwatch(state, Watcher(message.conversation, message.name), now)
         case TicketJoined():
             return [*_weigh(state, message, now, linked=True), _reported(state, message, now)]
         case TicketLeft():
@@ -154,26 +157,7 @@ def _tell(state: IssueState, after: IssueState, now: datetime) -> list[Event]:
         IssueReported(ticket_id=ticket, at=now, issue=shown(after.facts), original=after.original)
         for ticket in after.tickets
     ]
-    if _ending(after.facts) and not _ending(state.facts) and after.original is None:
-        told += [_ended(after, watcher, now) for watcher in after.watchers]
-    if after.original is not None and after.original != state.original:
-        told += [_passed_on(after.original.id, watcher, now) for watcher in after.watchers]
-    return told
-
-
-def _watch(state: Issue, watcher: Watcher, now: datetime) -> list[Event]:
-    """Kept for when it ends; who waits for what is over already need not wait. A duplicate passes it on."""
-    if state.original is not None:
-        return [_passed_on(state.original.id, watcher, now)]
-    if _ending(state.facts):
-        return [_ended(state, watcher, now)]
-    if watcher in state.watchers:
-        return []
-    return [said(IssueWatched, state.facts, now, {}, conversation=watcher.conversation, name=watcher.name)]
-
-
-def _passed_on(original: IssueId, watcher: Watcher, now: datetime) -> Event:
-    return WaiterPassedOn(issue_id=original, at=now, name=watcher.name, conversation=watcher.conversation)
+    return [*told, *watching.tell_watchers(state, after, now)]
 
 
 def _weigh(state: Issue, message: TicketJoined | TicketLeft, now: datetime, *, linked: bool) -> list[Event]:
@@ -189,26 +173,6 @@ def _weigh(state: Issue, message: TicketJoined | TicketLeft, now: datetime, *, l
 def _reported(state: Issue, message: TicketJoined, now: datetime) -> Event:
     """Whoever joins is told how things stand: it may have ended on the way."""
     return IssueReported(ticket_id=message.ticket_id, at=now, issue=shown(state.facts), original=state.original)
-
-
-def _ending(facts: IssueFacts) -> Ending | None:
-    if facts.deleted is not None:
-        return "deleted"
-    if facts.stage is stages.COMPLETED:
-        return "completed"
-    return "wont_fix" if facts.stage is stages.WONT_FIX else None
-
-
-def _ended(state: Issue, watcher: Watcher, now: datetime) -> Event:
-    ending = _ending(state.facts)
-    assert ending is not None
-    return IssueEnded(
-        conversation_id=watcher.conversation.id,
-        at=now,
-        name=watcher.name,
-        ended=ending,
-        prepared=_PREPARED[ending],
-    )
 
 
 def _as(wish: Wish[Command], command: C) -> Wish[C]:

@@ -102,7 +102,8 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
             return replace(after, withheld=(*before.withheld, before.facts.public_link))
         case IssueWatched():
             watcher = Watcher(event.conversation, event.name)
-            return replace(after, watchers=(*before.watchers, watcher), rewatched=True)
+            others = tuple(known for known in before.watchers if known != watcher)
+            return replace(after, watchers=(*others, watcher) if event.waits else others, rewatched=True)
         case IssueRelated() | IssueUnrelated():
             return replace(after, rerelated=True)
         case AnswerApproved():

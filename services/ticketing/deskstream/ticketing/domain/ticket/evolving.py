@@ -7,7 +7,7 @@ from functools import reduce
 
 from deskstream.contracts import Event
 from deskstream.contracts.ids import IssueId, ReplyId
-from deskstream.contracts.linked import UNSOLVED, IssueRef
+from deskstream.contracts.linked import UNSOLVED, IssueRef, IssueStage
 from deskstream.contracts.ticketing import (
     AgentAnswered,
     AnswerLost,
@@ -100,7 +100,9 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
         case IssueLinked():
             return _untold(after)
         case LinkedIssueChanged():
-            return _still_true(state, after, event)
+            return replace(_still_true(state, after, event), followed=_followed(state, event))
+        case IssueUnlinked():
+            return replace(after, followed=tuple(name for name in state.followed if name != _named(event.issue)))
         case TicketDeleted():
             # What conversations say of it is heard no more.
             return replace(after, relinked=True, handed=())
@@ -178,6 +180,14 @@ def _still_true(before: Ticket, after: Ticket, event: LinkedIssueChanged) -> Tic
     return _untold(after)
 
 
+def _followed(state: Ticket, event: LinkedIssueChanged) -> tuple[str, ...]:
+    name = _named(event.issue)
+    others = tuple(other for other in state.followed if other != name)
+    awaited = name in state.once_awaited or any(wait.name == name for wait in state.facts.waits)
+    is_double = event.issue.stage is IssueStage.DUPLICATE and (awaited or name in state.followed)
+    return (*others, name) if is_double else others
+
+
 def _once_awaited(state: Ticket, event: TicketEvent) -> tuple[str, ...]:
     """What it waits for no longer although it is not over: its customer chased it, or an agent went on with it."""
     before, after, names = state.facts, event.after, state.once_awaited
@@ -186,6 +196,8 @@ def _once_awaited(state: Ticket, event: TicketEvent) -> tuple[str, ...]:
     match event:
         case LinkedIssueChanged(original=IssueRef() as original):
             names = tuple(_named(original) if name == _named(event.issue) else name for name in names)
+        case LinkedIssueChanged(issue=issue) if _named(issue) in state.followed and issue.stage in UNENDED:
+            names += (_named(issue),)
         case TicketWaitEnded():
             pass
         case _ if before.stage is stages.ON_HOLD and after.stage is not stages.ON_HOLD:

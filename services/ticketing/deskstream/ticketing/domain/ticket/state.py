@@ -91,6 +91,8 @@ class Ticket:
     """What the latest replies gave the customer."""
     gravest: Ending | None = None
     """Of what it waits for, or waited for once, and that is over: the end that its customer has to be told of."""
+    followed: tuple[str, ...] = ()
+    """Duplicates that it waited for, or once did, and for whose originals it waits in their place."""
     once_awaited: tuple[str, ...] = ()
     """Issues that it waited for until its customer chased it, like `ISS-31`: their end is told all the same."""
     relinked: bool = False

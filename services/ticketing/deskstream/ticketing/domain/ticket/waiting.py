@@ -18,6 +18,7 @@ from deskstream.contracts.ticketing import (
     TicketPutOnHold,
     TicketWaitEnded,
 )
+from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.describing import insist_on_unlocked
@@ -119,6 +120,8 @@ def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[E
     name = f"ISS-{known.number}"
     if report.original is not None and report.issue.stage is IssueStage.DUPLICATE:
         return _follow_original(state, report, report.original, now)
+    if name in state.followed and report.issue.stage in UNENDED:
+        return [_waits_again(facts, report.issue, now)]
     awaited, over = _waits_for_issue(facts, name), is_over(report.issue)
     if known == report.issue and not (over and (awaited or name in state.once_awaited)):
         return []
@@ -127,6 +130,16 @@ def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[E
     changes = _without(facts, name, now) if awaited and over else {}
     changes["issues"] = _replaced(facts.issues, report.issue)
     return [said(LinkedIssueChanged, facts, now, changes, issue=report.issue, ended=ended)]
+
+
+def _waits_again(facts: TicketFacts, double: IssueRef, now: datetime) -> Event:
+    """For what is no duplicate after all; nobody knows whether its original was to be waited for beside it."""
+    wait = TicketWait(kind="issue", name=f"ISS-{double.number}")
+    waits = dict.fromkeys((*facts.waits, wait))
+    changes: dict[str, Any] = {"issues": _replaced(facts.issues, double)}
+    if facts.stage is stages.ON_HOLD and len(waits) <= WAITS_LIMIT:
+        changes["waits"] = tuple(waits)
+    return said(LinkedIssueChanged, facts, now, changes, issue=double)
 
 
 def _follow_original(state: Ticket, report: IssueReported, original: IssueRef, now: datetime) -> list[Event]:
