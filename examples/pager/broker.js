@@ -6,7 +6,8 @@ import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 /** Joins the desk that DESKSTREAM_NATS_URL names; tries again for ever when the broker goes away. */
 export async function joined({ channel, inbox }) {
   const broker = await connected(channel);
-  const stream = jetstream(broker);
+  // On a guarded broker an adapter has an account of its own, and asks by way of the desk's.
+  const stream = jetstream(broker, { apiPrefix: process.env.DESKSTREAM_NATS_SEED_FILE ? "DESK.API" : "$JS.API" });
   return {
     /** Resolved once the stream has it on disk. */
     publish: (message) => stream.publish(`inbound.${channel}.${inbox}`, JSON.stringify(message)),

@@ -33,7 +33,7 @@ _TRIGGER = """\
     - type: nats-jetstream
       metadata:
         natsServerMonitoringEndpoint: nats.deskstream.svc.cluster.local:8222
-        account: $G
+        account: DESK
         stream: {stream}
         consumer: {consumer}
         lagThreshold: "4000"

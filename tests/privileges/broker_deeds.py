@@ -38,8 +38,17 @@ class Deed:
     allowed: frozenset[str]
 
 
-def publishes(declarations: Sequence[Declaration]) -> Iterator[Deed]:
-    """Every subject on which somebody might publish, once."""
+def publishes(declarations: Sequence[Declaration], apart: frozenset[str]) -> Iterator[Deed]:
+    """Every subject on which somebody might publish, once. Those `apart` ask JetStream by another name."""
+    for deed in _publishes(declarations):
+        if deed.subject.startswith("$JS.API."):
+            yield Deed(deed.subject, deed.allowed - apart)
+            yield Deed(deed.subject.replace("$JS.API.", "DESK.API.", 1), deed.allowed & apart)
+        else:
+            yield deed
+
+
+def _publishes(declarations: Sequence[Declaration]) -> Iterator[Deed]:
     yield from _lanes(declarations)
     yield from _durables(declarations)
     yield from _streams(declarations)

@@ -11,8 +11,8 @@ from nats.js.errors import APIError
 
 from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.messaging import commands
+from deskstream.messaging.accounts import ABOUT_ONESELF
 from deskstream.messaging.connection import client_of
-from deskstream.messaging.permissions import ABOUT_ONESELF
 from deskstream.messaging.topology import provision, topology
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.nats import EmbeddedNats

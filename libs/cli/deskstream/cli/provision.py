@@ -21,6 +21,7 @@ from deskstream.cli.problem import WRONG, NoAnswer, Problem
 from deskstream.cli.waiting import Wait, waiting
 from deskstream.messaging import Declaration
 from deskstream.messaging.connection import Reach
+from deskstream.messaging.permissions import Apart
 from deskstream.messaging.topology import Change, provision, topology
 from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.privileges.broker import Production
@@ -114,6 +115,9 @@ def command(  # noqa: PLR0913 - an argument for each option
     ] = None,
     at: Annotated[str | None, typer.Option(help="Where NATS sees OUT/nats, if elsewhere: /etc/nats.")] = None,
     store: Annotated[str, typer.Option(help="Where NATS keeps the streams.")] = STORE,
+    accounts: Annotated[
+        Apart, typer.Option(help="Who gets a NATS account of his own: safest for everybody, fastest for adapters only.")
+    ] = Apart.EVERYBODY,
     as_json: output.AsJson = False,
 ) -> None:
     """Make the streams and durables that the services need.
@@ -126,7 +130,7 @@ def command(  # noqa: PLR0913 - an argument for each option
     stays when this is repeated. It needs no server. Nothing secret is shown.
     """
     if permissions:
-        write_permissions(layout_of(out, host or [], at, store), check=check, as_json=as_json)
+        write_permissions(layout_of(out, host or [], at, store, accounts), check=check, as_json=as_json)
         return
     reach, installed = reach_of(find_place().servers), services.installed()
     work = partial(provision_all, reach, installed, check=check, replicas=replicas, durables=durables)

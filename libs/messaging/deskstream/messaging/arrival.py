@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from deskstream.messaging.accounts import api_of, manager_of
 from deskstream.messaging.ending import end
 from deskstream.messaging.item import Item, fetched_from_stream, from_stream, stream_sequence_of
 from deskstream.messaging.runner import Runner
@@ -80,7 +81,7 @@ class ArrivalOrder:
         """What a predecessor had pulled and not acknowledged: one of these may be what killed it, so each is handled
         alone, its try counted before."""
         assert self._client is not None
-        info = await self._client.jsm().consumer_info(self._stream, self._durable)
+        info = await manager_of(self._client).consumer_info(self._stream, self._durable)
         assert info.ack_floor is not None
         assert info.delivered is not None
         self._next = info.ack_floor.stream_seq + 1
@@ -111,7 +112,7 @@ class ArrivalOrder:
         """A stored message; None when it is no longer there."""
         assert self._client is not None
         asked = json.dumps({"seq": sequence}).encode()
-        answer = await self._client.request(f"$JS.API.DIRECT.GET.{self._stream}", asked, timeout=5)
+        answer = await self._client.request(f"{api_of(self._client)}.DIRECT.GET.{self._stream}", asked, timeout=5)
         headers = answer.headers or {}
         if headers.get("Status") == "404":
             return None

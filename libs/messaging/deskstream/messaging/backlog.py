@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from deskstream.messaging import dead_letters
+from deskstream.messaging.accounts import manager_of
 from deskstream.messaging.declare import Declaration, Figure, Tx
 from deskstream.messaging.fates import DATABASE_UNWELL
 from deskstream.messaging.topology import stream_of
@@ -90,7 +91,7 @@ async def lags_of(client: Client, declaration: Declaration) -> dict[str, int]:
 
     Raises a NATS error when it does not answer, or knows no such durable.
     """
-    manager = client.jsm()
+    manager = manager_of(client)
     about = [manager.consumer_info(stream_of(lane), declaration.name) for lane in declaration.hears]
     infos = await asyncio.gather(*about)
     return {

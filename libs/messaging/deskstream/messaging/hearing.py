@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from deskstream.contracts import subjects
+from deskstream.messaging.accounts import api_of
 from deskstream.messaging.arrival import ArrivalOrder
 from deskstream.messaging.declare import Declaration
 from deskstream.messaging.ending import end
@@ -162,7 +163,7 @@ class Hearing:
 
     async def _place(self, lane: str) -> Place:
         """`created` is empty when there is no such durable."""
-        subject = f"$JS.API.CONSUMER.INFO.{stream_of(lane)}.{self._declaration.name}"
+        subject = f"{api_of(self._client())}.CONSUMER.INFO.{stream_of(lane)}.{self._declaration.name}"
         about: dict[str, Any] = json.loads((await self._client().request(subject, b"", timeout=ANSWER_WITHIN_S)).data)
         if "created" not in about:
             return Place("", 0)

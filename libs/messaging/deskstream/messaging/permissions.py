@@ -5,19 +5,18 @@ Subjects of the broker's own: NATS ADR-2 (JetStream API), ADR-15 (acknowledgemen
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 from deskstream.contracts import subjects
 from deskstream.contracts.ingest import TOLD_TO_ADAPTERS
 from deskstream.contracts.journal import ReadHeads, ReadJournal
+from deskstream.messaging.accounts import ABOUT_ONESELF, API, API_FROM_APART
 from deskstream.messaging.declare import Declaration
 from deskstream.messaging.topology import completed, stream_of
 
 OPERATOR: Final = "operator"
 """Whoever holds this user's seed runs the desk: makes streams, asks every service, publishes again what was lost."""
-
-ABOUT_ONESELF: Final = "$SYS.REQ.USER.INFO"
-"""Where anybody may ask the server who it takes him for, and what he may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +28,41 @@ class Permissions:
     subscribe: tuple[str, ...]
     answers: bool = False
     """Whether it may answer, once each, what it was asked."""
+    apart: bool = False
+    """Whether it has an account of its own, which bears its name."""
 
 
-def permissions(services: Sequence[Declaration], adapters: Sequence[Declaration] = ()) -> list[Permissions]:
+class Apart(StrEnum):
+    """Who has an account of his own, so that what the broker answers him reaches nothing else either."""
+
+    ADAPTERS = "adapters"
+    """Those who take in what strangers wrote; a message costs the broker no more than before within the desk."""
+    EVERYBODY = "everybody"
+
+
+def permissions(
+    services: Sequence[Declaration], adapters: Sequence[Declaration] = (), apart: Apart = Apart.ADAPTERS
+) -> list[Permissions]:
     """Of every service, of the adapters whose code is elsewhere, and of the operator; each with an inbox of its own."""
     everybody = completed([*services, *adapters])
     elsewhere = {adapter.name for adapter in adapters}
-    return [*(of_adapter(one) if one.name in elsewhere else of_service(one) for one in everybody), of_operator()]
+    users = list[Permissions]()
+    for one in everybody:
+        user = of_adapter(one) if one.name in elsewhere else of_service(one)
+        users.append(_set_apart(user) if apart is Apart.EVERYBODY or _takes_in(one) else user)
+    return [*users, of_operator()]
+
+
+def _takes_in(service: Declaration) -> bool:
+    return any(lane.startswith(f"{subjects.INBOUND}.") for lane in service.says)
+
+
+def _set_apart(user: Permissions) -> Permissions:
+    publish = (
+        f"{API_FROM_APART}{subject.removeprefix(API)}" if subject.startswith(f"{API}.") else subject
+        for subject in user.publish
+    )
+    return replace(user, publish=_listed(publish), apart=True)
 
 
 def of_service(service: Declaration) -> Permissions:

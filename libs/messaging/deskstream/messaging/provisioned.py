@@ -8,6 +8,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamInfo
 
+from deskstream.messaging.accounts import manager_of
+
 LOOK_EVERY_S: Final = 0.5
 SAY_EVERY: Final = 20
 """Looks between two warnings."""
@@ -20,7 +22,7 @@ async def stream_info(client: Client, stream: str, *, service: str) -> StreamInf
     looks = 0
     while True:
         try:
-            return await client.jsm().stream_info(stream)
+            return await manager_of(client).stream_info(stream)
         except (NatsError, TimeoutError) as error:
             if looks % SAY_EVERY == 0:
                 reason = f"{stream}: {error or type(error).__name__}; `deskstream provision` makes it"

@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from deskstream.messaging.accounts import api_of
 from deskstream.messaging.ending import end
 from deskstream.messaging.item import pending_of
 
@@ -36,7 +37,7 @@ class Puller:
         self, stream: str, durable: str, hand_over: Callable[[Msg], None], has_room: Callable[[], bool]
     ) -> None:
         self.stream = stream
-        self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._durable = durable
         self._hand_over = hand_over
         self._has_room = has_room
         self._client: Client | None = None
@@ -134,7 +135,8 @@ class Puller:
         assert self._client is not None
         asked = {"batch": BATCH, "expires": int(EXPIRES_S * 1e9), "idle_heartbeat": int(HEARTBEAT_S * 1e9)}
         try:
-            await self._client.publish(self._request_subject, json.dumps(asked).encode(), reply=self._inbox)
+            request = f"{api_of(self._client)}.CONSUMER.MSG.NEXT.{self.stream}.{self._durable}"
+            await self._client.publish(request, json.dumps(asked).encode(), reply=self._inbox)
         except NatsError as error:
             log.debug("pull_postponed", stream=self.stream, reason=repr(error))
             self._blocked_until = monotonic() + RETRY_S

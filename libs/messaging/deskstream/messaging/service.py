@@ -16,6 +16,7 @@ from deskstream.contracts import Answered, Command, subjects
 from deskstream.contracts.health import HealthRead
 from deskstream.contracts.journal import JournalPage, ReadHeads, ReadJournal
 from deskstream.messaging import commands
+from deskstream.messaging.accounts import learn_account
 from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, told
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, denied_subject, make_broker, read_any_frame
@@ -101,6 +102,7 @@ class RunningService:
         await self.app.start()
         client = client_of(self.broker)
         read_any_frame(client)
+        await learn_account(client, self.name)
         self.runner.broker.connect(client)
         await self.publisher.start(client)
         self._running = self._watched("runner", self.runner.run())
@@ -217,6 +219,7 @@ class RunningService:
             self.figures.denied += 1
 
     async def _reconnected(self) -> None:
+        await learn_account(client_of(self.broker), self.name)
         self._hearing.reconnected()
         self._guard.reconnected()
 

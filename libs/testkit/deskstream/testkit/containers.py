@@ -17,7 +17,8 @@ from testcontainers.core.container import DockerContainer
 
 from deskstream.messaging import DATABASE_UNWELL
 from deskstream.runtime.embedded.processes import wait_until
-from deskstream.runtime.privileges.broker import MAX_PAYLOAD, Settings
+from deskstream.runtime.privileges.accounts import Settings
+from deskstream.runtime.privileges.broker import MAX_PAYLOAD
 from deskstream.testkit.eventually import eventually
 from deskstream.testkit.identities import guarded
 from deskstream.testkit.streams import BareBroker

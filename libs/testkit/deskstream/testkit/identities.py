@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from deskstream.messaging import Declaration
+from deskstream.messaging.permissions import permissions
 from deskstream.runtime.channels import adapters_elsewhere
-from deskstream.runtime.privileges.broker import Settings
+from deskstream.runtime.privileges.accounts import Settings
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.privileges.grants import grants
 from deskstream.runtime.privileges.guard import VARIABLE, Guard
@@ -42,7 +43,12 @@ class _Door:
 
     server: Guarded
     admitted: dict[str, Declaration] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    """Who was ever admitted: the broker keeps an account for whoever needs one."""
 
+
+_OFTEN_APART: Final = ("channel_email", "channel_pager", "posting")
+"""Adapters of many tests: for another one the broker is restarted once."""
 
 _DOORS: Final[dict[str, _Door]] = {}
 
@@ -54,9 +60,9 @@ def guarded(make: Callable[[Settings], Guarded], folder: Path) -> Iterator[str]:
     `make` makes it, with whom it lets in at first; seeds and passwords come into `folder`.
     """
     os.environ[VARIABLE] = str(folder)
-    server = make(Guard(folder, (), observed=True).access())
+    server = make(Guard(folder, (), observed=True, reserved=_OFTEN_APART).access())
     url = server.start()
-    _DOORS[url] = _Door(server)
+    _DOORS[url] = _Door(server, known=set(_OFTEN_APART))
     try:
         yield url
     finally:
@@ -83,14 +89,16 @@ def admit(nats_url: str, services: Iterable[Declaration]) -> None:
         make_seed(Credentials(Path(folder)), name)
     if door := _DOORS.get(nats_url):
         door.admitted |= named
-        door.server.admit(_guard(Path(folder), door.admitted).access())
+        door.known |= {user.user for user in permissions(list(named.values())) if user.apart}
+        door.server.admit(_guard(Path(folder), door).access())
 
 
-def _guard(folder: Path, admitted: Mapping[str, Declaration]) -> Guard:
+def _guard(folder: Path, door: _Door) -> Guard:
     """Adapters whose code is elsewhere may hear what became of their messages, too."""
     elsewhere = {adapter.name for adapter in adapters_elsewhere()}
-    services = [one for name, one in admitted.items() if name not in elsewhere]
-    return Guard(folder, services, [admitted[name] for name in elsewhere & admitted.keys()], observed=True)
+    services = [one for name, one in door.admitted.items() if name not in elsewhere]
+    adapters = [door.admitted[name] for name in elsewhere & door.admitted.keys()]
+    return Guard(folder, services, adapters, observed=True, reserved=sorted(door.known))
 
 
 async def employ(connection: asyncpg.Connection[asyncpg.Record], database: str, services: Sequence[str]) -> None:

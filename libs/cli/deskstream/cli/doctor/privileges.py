@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nats.errors import Error as NatsError
 
@@ -12,7 +12,8 @@ from deskstream.cli.database import Connection
 from deskstream.cli.doctor.finding import Finding, fine, warning, wrong
 from deskstream.cli.problem import Problem
 from deskstream.messaging import Declaration
-from deskstream.messaging.permissions import ABOUT_ONESELF, OPERATOR, Permissions, inbox_prefix, permissions
+from deskstream.messaging.accounts import ABOUT_ONESELF
+from deskstream.messaging.permissions import OPERATOR, Apart, Permissions, inbox_prefix, permissions
 from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.privileges.credentials import Credentials, role_of
 from deskstream.runtime.privileges.grants import differences
@@ -38,13 +39,14 @@ async def broker_privileges(
     client: Client, settings: RuntimeSettings, declarations: Sequence[Declaration]
 ) -> list[Finding]:
     """Asks the broker, as everybody whose seed is here, what it lets him do. Changes nothing."""
-    if await _allowed(client) is None:
+    if (await _told(client)).allowed is None:
         return [warning(BROKER, "NATS lets us do anything, and so perhaps everybody.", _OPEN)]
     users = permissions(declarations, adapters_elsewhere())
+    walled = {user.user: user for user in permissions(declarations, adapters_elsewhere(), Apart.EVERYBODY)}
     if settings.credentials is None:
         return []
     known = [user for user in users if Credentials(settings.credentials).seed_file(user.user).exists()]
-    found = await asyncio.gather(*(_as(user, settings) for user in known))
+    found = await asyncio.gather(*(_as(user, walled[user.user], settings) for user in known))
     findings = [finding for finding in found if finding]
     without = [user.user for user in users if user not in known]
     if [user.user for user in known] == [OPERATOR]:
@@ -55,23 +57,32 @@ async def broker_privileges(
     return findings or [fine(BROKER, f"{len(known)} users may do what they declare, and nothing else.")]
 
 
-async def _as(user: Permissions, settings: RuntimeSettings) -> Finding | None:
+async def _as(user: Permissions, walled: Permissions, settings: RuntimeSettings) -> Finding | None:
+    """`walled` is the same user in an account of its own, which a service may have or not."""
     try:
         reach, inbox = reach_of(settings, user.user), inbox_prefix(user.user)
         async with connected(reach, denied=[], inbox=inbox) as client:
-            allowed = await _allowed(client)
+            told = await _told(client)
     except (Problem, NatsError, TimeoutError):
         return wrong(BROKER, f"NATS does not let {user.user} in, or tells it nothing.", _RENEW)
-    if allowed is None:
+    if told.allowed is None:
         return wrong(BROKER, f"{user.user} may do anything at NATS.", _RENEW)
-    return compared(user, allowed)
+    if user.apart and told.account != user.user:
+        return wrong(
+            BROKER, f"{user.user} has no account of its own at NATS, and takes in what strangers write.", _RENEW
+        )
+    return compared(walled if told.account == user.user else user, told.allowed)
 
 
-async def _allowed(client: Client) -> dict[str, Any] | None:
+class _Told(NamedTuple):
+    account: str
+    allowed: dict[str, Any] | None
     """What the server lets this connection do; None for anything."""
-    answer = await client.request(ABOUT_ONESELF, b"", timeout=WITHIN_S)
-    allowed: dict[str, Any] | None = json.loads(answer.data)["data"].get("permissions")
-    return allowed
+
+
+async def _told(client: Client) -> _Told:
+    about = json.loads((await client.request(ABOUT_ONESELF, b"", timeout=WITHIN_S)).data)["data"]
+    return _Told(about.get("account", ""), about.get("permissions"))
 
 
 def compared(user: Permissions, allowed: dict[str, Any]) -> Finding | None:

@@ -10,11 +10,12 @@ import typer
 from deskstream.cli import output, services
 from deskstream.cli.permissions.writing import CREDENTIALS, NATS, POSTGRES, Layout, Report, differing, write
 from deskstream.cli.problem import WRONG, Problem, misused
+from deskstream.messaging.permissions import Apart
 from deskstream.runtime.channels import adapters_elsewhere
 from deskstream.runtime.privileges.credentials import CredentialsError
 
 
-def layout_of(out: Path, hosts: list[str], at: str | None, store: str) -> Layout:
+def layout_of(out: Path, hosts: list[str], at: str | None, store: str, apart: Apart) -> Layout:
     """Raises Problem for what cannot be a name or a path."""
     for host in hosts:
         if not host or not all(part and part.replace("-", "").isalnum() for part in host.replace(":", ".").split(".")):
@@ -23,7 +24,7 @@ def layout_of(out: Path, hosts: list[str], at: str | None, store: str) -> Layout
         if not Path(path).is_absolute():
             raise misused(f"{path!r} must be a whole path, from / on: the server starts who knows where.")
     folder = out.resolve()
-    return Layout(folder, at or str(folder / NATS), store, tuple(hosts))
+    return Layout(folder, at or str(folder / NATS), store, tuple(hosts), apart)
 
 
 def write_permissions(layout: Layout, *, check: bool, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from deskstream.cli.permissions.certificates import Authority
 from deskstream.messaging import Declaration
-from deskstream.messaging.permissions import OPERATOR, Permissions, permissions
+from deskstream.messaging.permissions import OPERATOR, Apart, Permissions, permissions
 from deskstream.runtime.privileges.broker import Production, Tls, keys_file, production
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.privileges.keys import make_password, make_seed, public_key
@@ -33,6 +33,8 @@ class Layout:
     """Where the broker keeps the streams."""
     hosts: tuple[str, ...] = ()
     """By which names clients reach the broker; without any it listens on loopback only, in plain text."""
+    apart: Apart = Apart.EVERYBODY
+    """Who has an account of his own."""
 
     @property
     def credentials(self) -> Credentials:
@@ -55,7 +57,7 @@ class Report:
 
 def write(layout: Layout, services: Sequence[Declaration], adapters: Sequence[Declaration]) -> Report:
     """Writes everything; existing secrets stay. Raises CredentialsError, OSError."""
-    users = permissions(services, adapters)
+    users = permissions(services, adapters, layout.apart)
     known, report = _secrets_of(layout), Report([user.user for user in users])
     for folder, mode in ((NATS, 0o755), (POSTGRES, 0o755), (CREDENTIALS, 0o700)):
         (layout.folder / folder).mkdir(mode=mode, parents=True, exist_ok=True)
@@ -73,7 +75,7 @@ def write(layout: Layout, services: Sequence[Declaration], adapters: Sequence[De
 
 def differing(layout: Layout, services: Sequence[Declaration], adapters: Sequence[Declaration]) -> list[str]:
     """What `write` would write where the secrets are made already. Raises CredentialsError, OSError."""
-    users = permissions(services, adapters)
+    users = permissions(services, adapters, layout.apart)
     missing = [
         path
         for user in users

@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 
 from deskstream.contracts import subjects
 from deskstream.contracts.envelope import HEADER_SEQUENCE
+from deskstream.messaging.accounts import api_of
 
 ANSWER_WITHIN_S: Final = 5.0
 PAGE: Final = 1000
@@ -58,7 +59,7 @@ class Stored:
 
 async def state_of(client: Client, stream: str) -> StreamState | None:
     """None when there is no such stream. Raises a NATS error or `TimeoutError` when nobody can say."""
-    answer = await client.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=ANSWER_WITHIN_S)
+    answer = await client.request(f"{api_of(client)}.STREAM.INFO.{stream}", b"", timeout=ANSWER_WITHIN_S)
     about: dict[str, Any] = json.loads(answer.data)
     if error := about.get("error"):
         if error.get("err_code") == _NO_STREAM:
@@ -73,7 +74,7 @@ async def state_of(client: Client, stream: str) -> StreamState | None:
 
 async def last_of(client: Client, stream: str, subject: str) -> Stored | None:
     """The last message on a subject, which may have wildcards."""
-    answer = await client.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=ANSWER_WITHIN_S)
+    answer = await client.request(f"{api_of(client)}.DIRECT.GET.{stream}.{subject}", b"", timeout=ANSWER_WITHIN_S)
     headers = answer.headers or {}
     if headers.get("Status") == "404":
         return None
@@ -90,7 +91,7 @@ async def stored(client: Client, state: StreamState, first: int, *, within: str 
     try:
         while position <= state.last and state.messages:
             asked = {"seq": position, "batch": PAGE, "next_by_subj": within}
-            await client.publish(f"$JS.API.DIRECT.GET.{state.name}", json.dumps(asked).encode(), reply=inbox)
+            await client.publish(f"{api_of(client)}.DIRECT.GET.{state.name}", json.dumps(asked).encode(), reply=inbox)
             page, end = await _page(arrived)
             if page:
                 yield [message for message in page if message.position <= state.last]

@@ -8,6 +8,7 @@ import os
 import signal
 from pathlib import Path
 
+from deskstream.messaging.accounts import DESK
 from deskstream.runtime.embedded.home import Home
 from deskstream.runtime.embedded.processes import (
     EmbeddedServerError,
@@ -19,7 +20,8 @@ from deskstream.runtime.embedded.processes import (
     spawn,
     wait_until,
 )
-from deskstream.runtime.privileges.broker import MAX_PAYLOAD, Settings
+from deskstream.runtime.privileges.accounts import Settings
+from deskstream.runtime.privileges.broker import MAX_PAYLOAD
 
 _STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 _ATTEMPTS = 3
@@ -27,6 +29,7 @@ _ATTEMPTS = 3
 _PATIENCE = 60.0
 _RELOAD_WITHIN = 5.0
 _CONFIG = "nats.conf"
+_NO_ACCOUNTS = "$G"
 _KIB = 1024
 _GIB = 1024**3
 
@@ -72,9 +75,11 @@ class EmbeddedNats:
         raise EmbeddedServerError(f"nats-server does not start. It said:\n{last_lines(self._log)}")
 
     def admit(self, access: Settings) -> None:
-        """Lets in whom this says and nobody else, from now on. Connections of those who are still let in stay."""
+        """Lets in whom this says and nobody else, from now on. Connections of those who are still let in stay, unless
+        an account is new: then the server is restarted, and they come again."""
         self._access = access
-        self._up_to_date()
+        if self.running:
+            self.start()
 
     def stop(self) -> None:
         """Stop it gracefully, by force after ten seconds."""
@@ -82,13 +87,18 @@ class EmbeddedNats:
             running.stop(_STOP)
 
     def _up_to_date(self) -> Running | None:
-        """The server that runs, told of what has changed since it read its configuration."""
+        """The server that runs, told of what has changed since it read its configuration; None where it has to be
+        started to know it."""
         running = self.running
         if running is None or self._access is None:
             return running
         config = self._home.room("nats") / _CONFIG
         before = config.read_text() if config.exists() else ""
         self._write_config(config.parent, running.port, running.monitor_port)
+        if self._account_is_new(before):
+            # An account that comes by a reload never reaches JetStream (nats-server 2.14).
+            running.stop(_STOP)
+            return None
         if config.read_text() != before:
             read_at = _read_at(running)
             os.kill(running.pid, signal.SIGHUP)
@@ -96,16 +106,27 @@ class EmbeddedNats:
                 raise EmbeddedServerError(f"nats-server does not take its new configuration: {last_lines(self._log)}")
         return running
 
+    def _account_is_new(self, before: str) -> bool:
+        wanted = (self._access or {}).get("accounts", {})
+        return not wanted.keys() <= (json.loads(before) if before else {}).get("accounts", {}).keys()
+
     def _spawn(self) -> Running:
         before = recall(self._memory)
         port = free_port(before.port if before else 0)
         monitor_port = free_port(before.monitor_port if before else 0)
         room = self._home.room("nats")
+        self._move_store(room / "jetstream")
         config = self._write_config(room, port, monitor_port)
         pid = spawn([self._home.nats_server, "-c", config], user=self._home.user, room=room, log=self._log)
         running = Running(pid, born(pid), port, monitor_port)
         running.save(self._memory)
         return running
+
+    def _move_store(self, store: Path) -> None:
+        """Streams lie in the folder of their account: those of a server without accounts become the desk's."""
+        before, now = (_NO_ACCOUNTS, DESK) if self._access else (DESK, _NO_ACCOUNTS)
+        if (store / before).is_dir() and not (store / now).exists():
+            (store / before).rename(store / now)
 
     def _write_config(self, room: Path, port: int, monitor_port: int) -> Path:
         config = room / _CONFIG

@@ -10,7 +10,7 @@ from pathlib import Path
 from deskstream.runtime.embedded.home import Home, home_folder_of_root, open_home
 from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.embedded.postgres import EmbeddedPostgres
-from deskstream.runtime.privileges.broker import Settings
+from deskstream.runtime.privileges.accounts import Settings
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from deskstream.messaging.permissions import Permissions
-
-Settings: TypeAlias = dict[str, Any]
+from deskstream.runtime.privileges.accounts import Settings, accounts
 
 MAX_PAYLOAD: Final = 128 * 1024
 """A message has at most 64 KiB; this leaves room for envelope and headers."""
@@ -43,8 +42,8 @@ class Production:
 
 def access(users: Sequence[Permissions], keys: Mapping[str, str]) -> Settings:
     """Who is let in, and what each may do: `keys` says the public key of each user."""
-    admitted = [{"nkey": keys[user.user], "permissions": _permissions(user)} for user in users]
-    return {"authorization": {"users": admitted}}
+    admitted = {user.user: {"nkey": keys[user.user], "permissions": _permissions(user)} for user in users}
+    return {"accounts": accounts(users, admitted)}
 
 
 def variable_of(user: str) -> str:

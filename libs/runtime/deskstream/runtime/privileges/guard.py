@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from deskstream.messaging import Declaration
-from deskstream.messaging.permissions import permissions
+from deskstream.messaging.accounts import DESK
+from deskstream.messaging.permissions import Apart, permissions
 from deskstream.runtime.migrations import Connection
-from deskstream.runtime.privileges.broker import Settings, access
+from deskstream.runtime.privileges.accounts import Settings
+from deskstream.runtime.privileges.broker import access
 from deskstream.runtime.privileges.credentials import Credentials
 from deskstream.runtime.privileges.grants import grants
 from deskstream.runtime.privileges.keys import make_password, make_seed
@@ -28,6 +30,9 @@ class Guard:
     services: Sequence[Declaration]
     adapters: Sequence[Declaration] = ()
     observed: bool = False
+    apart: Apart = Apart.ADAPTERS
+    reserved: Sequence[str] = ()
+    """Accounts that the broker knows already, of whoever is let in later: it has to be restarted for a new one."""
 
     @property
     def told(self) -> dict[str, str]:
@@ -36,11 +41,12 @@ class Guard:
 
     def access(self) -> Settings:
         """Whom the broker lets in; makes the seeds that are missing. Raises CredentialsError, OSError."""
-        users = permissions(self.services, self.adapters)
+        users = permissions(self.services, self.adapters, self.apart)
         credentials = Credentials(self.folder)
         settings = access(users, {user.user: make_seed(credentials, user.user) for user in users})
+        settings["accounts"] |= {name: {} for name in self.reserved if name not in settings["accounts"]}
         if self.observed:
-            settings["authorization"]["users"].append({"user": _OBSERVER, "password": "nobody has to know it"})
+            settings["accounts"][DESK]["users"].append({"user": _OBSERVER, "password": "nobody has to know it"})
             settings["no_auth_user"] = _OBSERVER
         return settings
 
