@@ -1,5 +1,6 @@
 """P14, O7: `provision --permissions` writes what NATS and PostgreSQL need, keeps secrets, and shows none."""
 
+import re
 import stat
 from dataclasses import replace
 
@@ -9,8 +10,12 @@ import pytest
 
 from deskstream.cli.doctor.finding import Level
 from deskstream.cli.doctor.privileges import broker_privileges, compared, database_privileges
-from deskstream.messaging.permissions import OPERATOR, of_service
+from deskstream.messaging.accounts import DESK
+from deskstream.messaging.permissions import OPERATOR, Apart, of_service
+from deskstream.runtime.embedded.home import Home
+from deskstream.runtime.embedded.nats import EmbeddedNats
 from deskstream.runtime.privileges.credentials import Credentials
+from deskstream.runtime.privileges.guard import Guard
 from deskstream.runtime.reach import reach_of
 from deskstream.runtime.schemas import installed_services
 from deskstream.runtime.settings import RuntimeSettings
@@ -129,6 +134,54 @@ async def test_o5_permissions_of_an_older_release_are_found_at_the_broker(databa
         await client.close()
     assert [one.level for one in found] == [Level.WRONG]
     assert "summing" in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("accounts", "walled", "told"),
+    [
+        pytest.param("everybody", set(), [], id="everybody has one"),
+        pytest.param("adapters", set(), [], id="adapters have one"),
+        pytest.param("adapters", {"channel_email"}, ["channel_email"], id="an adapter has none"),
+    ],
+)
+async def test_p14_an_adapter_without_an_account_of_its_own_is_found(tmp_path, accounts, walled, told):
+    services = list(installed_services().values())
+    access = Guard(tmp_path / "credentials", services, apart=Apart(accounts)).access()
+    for name in walled:
+        access["accounts"][DESK]["users"] += access["accounts"][name].pop("users")
+    (tmp_path / "data").mkdir()
+    server = EmbeddedNats(Home(tmp_path / "data", user=None), access=access)
+    settings = RuntimeSettings(
+        nats_url=server.start(),
+        postgres_url="postgresql://nobody@127.0.0.1:1/none",
+        credentials=tmp_path / "credentials",
+    )
+    try:
+        client = await nats.connect(settings.nats_url, nkeys_seed_str=reach_of(settings).seed)
+        found = await broker_privileges(client, settings, services)
+        await client.close()
+    finally:
+        server.stop()
+    wrong = [one.sentence for one in found if one.level is Level.WRONG]
+    assert wrong == [f"{name} has no account of its own at NATS, and takes in what strangers write." for name in told]
+
+
+@pytest.mark.parametrize(
+    ("option", "apart"), [((), set(installed_services())), (("--accounts", "adapters"), {"channel_email"})]
+)
+def test_p14_who_has_an_account_is_as_asked(nowhere, tmp_path, option, apart):
+    assert nowhere.now("provision", "--permissions", "--out", tmp_path / "made", *option).code == 0
+    written = (tmp_path / "made/nats/nats.conf").read_text()
+    accounts = set(re.findall(r"^    (\w+): \{$", written.partition("accounts: {")[2], re.MULTILINE))
+    assert accounts == {DESK, *apart}
+    again = nowhere.now("provision", "--permissions", "--out", tmp_path / "made", *option, "--check")
+    assert again.code == 0, again.out
+
+
+def test_p14_a_wrong_word_for_accounts_names_the_right_ones(nowhere, tmp_path):
+    said = nowhere.now("provision", "--permissions", "--out", tmp_path / "made", "--accounts", "nobody")
+    assert said.code == 2
+    assert "'adapters', 'everybody'" in said.err
 
 
 async def test_o5_a_container_that_has_the_operators_seed_only_is_no_fault(database, nats_url, tmp_path):
