@@ -30,6 +30,7 @@ from deskstream.messaging import Heard, Tx
 from deskstream.ticketing.domain import Known, Wish
 from deskstream.ticketing.domain.issue.chains import end_of_chain, reachable
 from deskstream.ticketing.domain.issue.deciding import Awaited as IssueWanted
+from deskstream.ticketing.domain.issue.stages import DECLINING, WORKING
 from deskstream.ticketing.domain.ticket.deciding import Answered, Continued
 from deskstream.ticketing.domain.ticket.deciding import Awaited as TicketWanted
 from deskstream.ticketing.store import looking, reach
@@ -132,7 +133,8 @@ async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime)
     """Of a duplicate, the original that is none itself; one of the same batch counts for a later one. And the part
     for what is taken up again."""
     asked = [one.data for one in heard]
-    people = await looking.people_for(tx, [one.issue_id for one in asked])
+    declining = [one.issue_id for one in asked if one.stage in DECLINING]
+    people = await looking.people_for(tx, declining) if declining else {}
     named = [one.duplicate_of for one in asked if one.duplicate_of is not None]
     next_of: dict[IssueId, IssueId | None] = {}
     if named:
@@ -144,10 +146,11 @@ async def moving_issue(tx: Tx, heard: Sequence[Heard[MoveIssue]], now: datetime)
         if one.duplicate_of is not None:
             next_of[one.issue_id] = one.duplicate_of if ends[-1] != one.issue_id else None
     refs = await looking.issue_refs(tx, ends)
-    instead = await _instead_of_theirs(tx, [one.issue_id for one in asked])
+    working = [one.issue_id for one in asked if one.stage in WORKING]
+    instead = dict(zip(working, await _instead_of_theirs(tx, working), strict=True)) if working else {}
     known = [
-        Known(part=part, people=people.get(one.issue_id, ()), issue=refs.get(end) if end else None)
-        for one, end, part in zip(asked, ends, instead, strict=True)
+        Known(part=instead.get(one.issue_id), people=people.get(one.issue_id, ()), issue=refs.get(end) if end else None)
+        for one, end in zip(asked, ends, strict=True)
     ]
     return [wish_of(one, one.data.issue_id, found) for one, found in zip(heard, known, strict=True)]
 

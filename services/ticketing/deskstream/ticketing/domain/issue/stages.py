@@ -11,6 +11,8 @@ COMPLETED, WONT_FIX, DUPLICATE = IssueStage.COMPLETED, IssueStage.WONT_FIX, Issu
 ENDED: Final = frozenset({COMPLETED, WONT_FIX, DUPLICATE})
 UNENDED: Final = frozenset(IssueStage) - ENDED
 WORKING: Final = UNENDED - {TRIAGE}
+DECLINING: Final = frozenset({WONT_FIX, DUPLICATE})
+"""How what was never accepted may end."""
 
 
 class Way(StrEnum):
@@ -31,7 +33,7 @@ def way(before: IssueStage, after: IssueStage) -> Way:
     if after is TRIAGE:
         raise Refused("issue_left_triage", "Nothing goes back to triage. Say what shall become of it.")
     if before is TRIAGE:
-        if after in (WONT_FIX, DUPLICATE):
+        if after in DECLINING:
             return Way.DECLINE
         sentence = "It is in triage: an owner or worker of its part accepts it first, or says that it is not done."
         raise Refused("issue_in_triage", sentence, stage=before.value)
