@@ -72,12 +72,26 @@ def test_braces_in_an_answer_are_only_words():
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "x" * 301, "two\nlines", "an escape \x1b[31m", "NUL \x00"],
-    ids=["empty", "long", "lines", "escape", "NUL"],
+    ["", "x" * 301, "two\nlines", "an escape \x1b[31m", "NUL \x00", "  ", "\u200b\xa0", "an escape \x9b31m"],
+    ids=["empty", "long", "lines", "escape", "NUL", "blank", "invisible", "escape in one"],
 )
 def test_a_title_is_one_line(bad):
     with pytest.raises(ValidationError):
         asked.OpenTicket(title=bad)
+
+
+@pytest.mark.parametrize("title", ["x", " a wish ", "مرحبا", "🔥", "a\u200db", "naïve – “quoted”"])
+def test_a_title_is_whatever_people_can_read(title):
+    assert asked.OpenTicket(title=title).title == title
+
+
+@pytest.mark.parametrize("name", [" ", "two\nlines", "an escape \x9b31m", "NUL \x00", "\u200b"])
+def test_what_a_ticket_waits_for_has_a_name(name):
+    desk = Desk()
+    one = desk.open()
+    with pytest.raises(Refused) as refused:
+        desk.ask(one, asked.HoldTicket, waits=[{"kind": "third_party", "name": name}])
+    assert (refused.value.code, desk.stage(one)) == ("wait_without_name", "new")
 
 
 @pytest.mark.parametrize("owner", ["Anna", "a b", "x" * 65, "anna;drop"])

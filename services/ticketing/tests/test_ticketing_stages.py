@@ -129,6 +129,22 @@ def test_w3_a_message_that_may_be_about_it_leaves_the_choice_to_the_agent(stage)
     assert (desk.stage(one), desk.ticket(one).facts.undecided) == ("open", None)
 
 
+@pytest.mark.parametrize("concerns", [False, True])
+def test_w3_what_opens_by_itself_leaves_the_choice_to_the_agent_still(concerns):
+    desk = Desk()
+    one = desk.open()
+    issue = desk.file(one, wait=True)
+    desk.settle()
+    desk.customer(one, "perhaps")
+    undecided = desk.ticket(one).facts.undecided
+    desk.end(issue)
+    desk.settle()
+    assert (desk.stage(one), desk.ticket(one).facts.undecided) == ("open", undecided)
+    (said, *_) = desk.ask(one, asked.DecideAnswer, concerns=concerns)
+    assert ("customer_wrote" if concerns else "ticket_changed") == said.NAME
+    assert (desk.stage(one), desk.ticket(one).facts.undecided) == ("open", None)
+
+
 @pytest.mark.parametrize("decided", [False, True])
 def test_w3_w4_what_nobody_decided_before_the_ticket_is_closed_is_told_once(decided):
     desk = Desk()

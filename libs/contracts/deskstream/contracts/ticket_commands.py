@@ -15,7 +15,10 @@ from deskstream.contracts.vistas import Tracker, Triage
 TEXT_LIMIT = 16 * 1024
 
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# One line that shows something: no control characters, and more than blanks.
+_LINE = r"[^\x00-\x1f\x7f-\x9f]*"
+_TITLE = rf"^{_LINE}[^\x00-\x20\x7f-\xa0\u200b-\u200f\ufeff]{_LINE}$"
+Title = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=_TITLE)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Version = Annotated[int | None, Field(ge=1, description="The version that was seen; another one is refused.")]
 

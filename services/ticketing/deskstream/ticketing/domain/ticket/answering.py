@@ -154,7 +154,7 @@ def decide_answer(facts: TicketFacts, asked: DecideAnswer, now: datetime) -> lis
         raise Refused("nothing_to_decide", f"No message of the customer's waits to be decided for TKT-{facts.number}.")
     if not asked.concerns:
         return [said(TicketChanged, facts, now, {"undecided": None}, fields=("undecided",))]
-    stage = stages.after(Happening.CUSTOMER_ANSWERS_THIS, facts.stage)
+    stage = stages.moved_on(Happening.CUSTOMER_ANSWERS_THIS, facts.stage)
     changes = moved(facts, stage, now) | {"undecided": None}
     return [said(CustomerWrote, facts, now, changes, message_id=facts.undecided)]
 

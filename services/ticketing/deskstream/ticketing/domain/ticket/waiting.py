@@ -194,6 +194,8 @@ def _waiting(facts: TicketFacts, issue: IssueRef, now: datetime) -> list[Event]:
 
 
 def _insist_on_waiting_for(facts: TicketFacts, wait: TicketWait) -> None:
+    if not wait.name.strip() or not wait.name.isprintable():
+        raise Refused("wait_without_name", "Name what it waits for in one line of letters, as people know it.")
     if wait.kind != "issue":
         if _LIKE_AN_ISSUE.fullmatch(wait.name):
             sentence = f"{wait.name} names an issue. Wait for it as an issue, or call what you wait for otherwise."
@@ -217,11 +219,12 @@ def _waits_for_issue(facts: TicketFacts, name: str) -> bool:
 
 
 def _without(facts: TicketFacts, name: str, now: datetime) -> dict[str, Any]:
-    """What changes when the waiting for one thing is over."""
+    """What changes when the waiting for one thing is over; nobody decided by it what a customer meant."""
     waits = tuple(wait for wait in facts.waits if wait.name != name)
     if waits or not facts.waits:
         return {"waits": waits} if waits != facts.waits else {}
-    return moved(facts, stages.after(Happening.LAST_WAIT_ENDS, facts.stage), now)
+    opened = moved(facts, stages.after(Happening.LAST_WAIT_ENDS, facts.stage), now)
+    return opened | {"undecided": facts.undecided}
 
 
 def _replaced(issues: tuple[IssueRef, ...], issue: IssueRef) -> tuple[IssueRef, ...]:
