@@ -252,3 +252,19 @@ async def test_w12_what_is_secret_leaves_its_part_by_somebody_of_it_alone(around
     misfiled = await around.file(part_id=other["id"])
     assert await around.refused(of_issues.ChangeIssue(issue_id=misfiled["id"], part_id=nobody["id"]), "carla")
     await around.ask(of_issues.ChangeIssue(issue_id=misfiled["id"], part_id=below["id"]), "bruno")
+
+
+async def test_w9_a_move_is_answered_with_its_way_back_where_there_is_one(around):
+    issue, original = await around.file(), await around.file()
+    said = []
+    for command, more in (
+        (of_issues.AcceptIssue, {}),
+        (of_issues.MoveIssue, {"stage": "completed"}),
+        (of_issues.MoveIssue, {"stage": "in_review", "reason": "it did not hold"}),
+        (of_issues.MoveIssue, {"stage": "duplicate", "duplicate_of": original["id"]}),
+        (of_issues.MoveIssue, {"stage": "backlog", "reason": "it is none"}),
+    ):
+        said.append((await around.ask(command(issue_id=issue["id"], **more))).get("before"))
+    assert said == [None, {"stage": "backlog"}, {"stage": "completed"}, {"stage": "in_review"}, None]
+    declined = await around.ask(of_issues.MoveIssue(issue_id=original["id"], stage="wont_fix", reason="no"))
+    assert "before" not in declined

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from deskstream.contracts import Event
 from deskstream.contracts import issues as of_issues
 from deskstream.contracts import ticket_commands as of_tickets
+from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.links import (
     AnswerMissed,
     AnswerOrdered,
@@ -194,6 +195,10 @@ QUERIES: list[Answers] = [
 ]
 
 
+_NO_WAY_BACK: Final = (IssueStage.TRIAGE, IssueStage.DUPLICATE)
+"""Nothing goes back to triage, and a duplicate is one of something that a stage does not name."""
+
+
 def _show(name: str) -> Callable[[Any, Sequence[Event]], dict[str, Any]]:
     """What a command is answered: the public state after it, and how what it changed is taken back."""
     return lambda state, said: {name: state.facts.model_dump(mode="json")} | _before(said)
@@ -203,7 +208,7 @@ def _before(said: Sequence[Event]) -> dict[str, Any]:
     for event in said:
         if isinstance(event, TicketChanged | of_issues.IssueChanged):
             return {"before": event.model_dump(mode="json", include={"before"})["before"]}
-        if isinstance(event, of_issues.IssueMoved):
+        if isinstance(event, of_issues.IssueMoved) and event.stage_before not in _NO_WAY_BACK:
             return {"before": {"stage": event.stage_before}}
     return {}
 
