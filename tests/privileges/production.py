@@ -42,6 +42,7 @@ class Written:
     port: int = field(default_factory=free_port)
     channels: str = ""
     """Adapters that are known beside the services."""
+    _server: subprocess.Popen[bytes] | None = None
 
     @property
     def credentials(self) -> Path:
@@ -61,21 +62,39 @@ class Written:
         return dict(json.loads(done))
 
     @contextmanager
-    def broker(self) -> Iterator[subprocess.Popen[bytes]]:
+    def broker(self) -> Iterator[None]:
         """A nats-server on that very configuration. Its log lies in the folder."""
+        self._server = self._started()
+        try:
+            yield
+        finally:
+            self._stop()
+
+    def restart_broker(self) -> None:
+        """As for a new account: streams, and those who come again, are as before."""
+        self._stop()
+        self._server = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
         moved = ["-a", "127.0.0.1", "-p", str(self.port), "-m", str(free_port())]
         configuration = self.folder / "made/nats/nats.conf"
-        with (self.folder / "nats.log").open("wb") as log:
+        starts = self._starts()
+        with (self.folder / "nats.log").open("ab") as log:
             server = subprocess.Popen(
                 [Home(self.folder, user=None).nats_server, "-c", configuration, *moved],
                 env=environment(), stdout=subprocess.DEVNULL, stderr=log,
             )  # fmt: skip
-        try:
-            when(lambda: "Server is ready" in self.broker_log, "broker")
-            yield server
-        finally:
-            server.terminate()
-            server.wait(10)
+        when(lambda: self._starts() > starts, "broker")
+        return server
+
+    def _stop(self) -> None:
+        assert self._server is not None
+        self._server.terminate()
+        self._server.wait(10)
+
+    def _starts(self) -> int:
+        path = self.folder / "nats.log"
+        return path.read_text().count("Server is ready") if path.exists() else 0
 
     @property
     def broker_log(self) -> str:
@@ -96,7 +115,6 @@ class Desk:
     """Who runs on those servers."""
 
     written: Written
-    broker: subprocess.Popen[bytes]
     postgres_url: str
     told: dict[str, str]
     """What every service is told beside its secrets."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import smtplib
 import ssl
 from contextlib import contextmanager
@@ -69,10 +68,10 @@ def open_desk(tmp_path):
         }
         headers = {"Authorization": f"Bearer {TOKEN}", "X-Agent": "anna"}
         with (
-            files.broker() as broker,
+            files.broker(),
             database(files.folder, files.folder / "made/postgres/roles.sql") as postgres,
             httpx.Client(base_url=f"http://127.0.0.1:{http}", headers=headers) as api,
-            Desk(files, broker, postgres, told, api, smtp) as desk,
+            Desk(files, postgres, told, api, smtp) as desk,
         ):
             desk.deskstream("migrate")
             desk.deskstream("provision", "--wait", "20")
@@ -166,8 +165,7 @@ def add_pager(desk):
     report = desk.written.write()
     assert "credentials/channel_pager.seed" in report["made"]
     assert {"nats/nats.conf", "nats/keys.conf"} <= set(report["written"])
-    desk.broker.send_signal(signal.SIGHUP)
-    when(lambda: "Reloaded server configuration" in desk.written.broker_log, "new configuration")
+    desk.written.restart_broker()
     desk.deskstream("provision")
     desk.stop("conversation")
     desk.start("conversation")
