@@ -39,14 +39,17 @@ class Deskstream:
 
     def now(self, *arguments, stdin=None):
         """Where no event loop runs."""
-        try:
-            done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=self.environment, input=stdin)
-        finally:
-            # A command silences the logs of its process, which is this one.
-            structlog.reset_defaults()
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=self.environment, input=stdin)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Said(done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before():
+    """A command silences the logs of its process, which is the tests' own."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

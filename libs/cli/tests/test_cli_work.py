@@ -39,7 +39,7 @@ async def work(desk):
     account = await ask(desk, SaveAccount(name="Acme"))
     facts = AccountFacts(id=account["id"], name="Acme")
     conversation = ConversationRef(id=uuid4(), number=12)
-    opened = of_tickets.OpenTicket(title="It crashes\x9b", account=facts, conversation=conversation, severity="high")
+    opened = of_tickets.OpenTicket(title="It crashes", account=facts, conversation=conversation, severity="high")
     ticket = (await ask(desk, opened))["ticket"]
     filed = of_issues.FileIssue(title="Overflow", security="yes", tickets=[ticket["id"]], wait=True)
     issue = (await ask(desk, filed))["issue"]

@@ -43,7 +43,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 
 HOW = {
     "completed": "completed",
-    "dropped": "cancelled",
+    "dropped": "dropped",
     "wont_fix": "completed",
     "cancelled": "cancelled",
     "deleted": "cancelled",
@@ -89,6 +89,15 @@ def test_what_it_once_waited_for_completes(stage, ended, then):
     (event,) = report(story, ended=ended, prepared="Good news.")
     assert (event.NAME, story.facts.stage) == ("wait_ended", then)
     assert story.facts.prepared[0].text == "Good news."
+
+
+def test_c8_a_ticket_that_went_on_without_what_it_waited_for_may_still_complete():
+    story = in_stage(Stage.HOLD)
+    report(story, ended="dropped", prepared="We are going on with it.")
+    story.reply("We are going on with it.")
+    assert story.facts.stage is Stage.WAITING_ON_USER
+    report(story, ended="completed", prepared="Good news.")
+    assert (story.facts.stage, story.facts.prepared[0].text) == (Stage.NEEDS_RESPONSE, "Good news.")
 
 
 @pytest.mark.parametrize("stage", list(Stage))
@@ -138,6 +147,17 @@ def test_c17_every_ticket_hears_that_a_reply_came_back_and_that_it_left_once_mor
     assert spoken(again) == [(TKT_7, "left"), (TKT_8, "left")]
     assert [event.speaks for event in of_kind(again, TicketSpokenFor)] == list(both)
     assert spoken(story.report()) == []
+
+
+@pytest.mark.parametrize("how", ["delivered after all", "sent once more"])
+def test_c17_whoever_wrote_meanwhile_is_asked_nothing_by_what_arrives_late(how):
+    story = with_tickets(Stage.NEEDS_RESPONSE, TicketStage.OPEN)
+    story.reply(speaks_for=(SpeaksFor(ticket_id=TKT_7, asks="confirmation", gives=("answer",)),))
+    story.bounce()
+    story.customer("Thanks, it works.")
+    late = story.again() if how == "sent once more" else story.report(DeliveryState.DELIVERED)
+    (arrived,) = of_kind(late, TicketSpokenFor)
+    assert arrived.speaks == SpeaksFor(ticket_id=TKT_7, gives=("answer",))
 
 
 def test_c17_a_reply_that_was_thought_lost_and_arrived_spoke_for_its_ticket():

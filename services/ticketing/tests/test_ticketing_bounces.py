@@ -10,6 +10,7 @@ from deskstream.contracts.linked import SpeaksFor
 from deskstream.contracts.ticket_talk import TicketNotSpokenFor, TicketSpokenFor
 from deskstream.contracts.ticketing import AnswerLost, AnswerNotSent, FollowUpMissed
 from deskstream.contracts.way_back import NoteWanted
+from deskstream.ticketing.domain import TimeCame
 from services.ticketing.tests.given import ANNA, Desk, conversation, later, names
 from services.ticketing.tests.test_ticketing_approvals import approve, fixed
 
@@ -19,11 +20,11 @@ def bounce(desk, of, reply_id, *, automatic=False, where=None):
     return desk.tell_ticket(of, TicketNotSpokenFor(**told, by=ANNA, automatic=automatic, why="undeliverable"))
 
 
-def again(desk, of, reply_id, *gives, asks=None, where=None):
+def again(desk, of, reply_id, *gives, asks=None, where=None, automatic=False):
     """The same reply, sent once more."""
     speaks = SpeaksFor(ticket_id=of, asks=asks, gives=gives)
     told = {"ticket_id": of, "at": desk.now, "conversation": where or conversation(), "reply_id": reply_id}
-    return desk.tell_ticket(of, TicketSpokenFor(**told, by=ANNA, automatic=False, speaks=speaks))
+    return desk.tell_ticket(of, TicketSpokenFor(**told, by=ANNA, automatic=automatic, speaks=speaks))
 
 
 def replied(desk, of, *gives, asks=None):
@@ -133,6 +134,113 @@ def test_w4_a_reminder_that_came_back_does_not_count_and_is_tried_again():
     assert bounce(desk, one, wanted.reply_id, automatic=True) == []
     desk.wake(one)
     assert facts(desk, one).follow_ups == 1
+
+
+def reminder_of(said):
+    return next(event.reply_id for event in said if event.NAME == "follow_up_sent")
+
+
+def test_w4_whichever_reminder_comes_back_does_not_count():
+    desk = Desk()
+    one = desk.open()
+    replied(desk, one, asks="information")
+    first, second = reminder_of(desk.wake(one)), reminder_of(desk.wake(one))
+    for reply, left in ((first, 1), (second, 0)):
+        bounce(desk, one, reply, automatic=True)
+        assert (desk.stage(one), facts(desk, one).follow_ups) == ("pending", left)
+
+
+def test_w4_one_that_comes_back_while_another_is_under_way_leaves_that_one_on_its_way():
+    desk = Desk()
+    one = desk.open()
+    replied(desk, one, asks="information")
+    first = reminder_of(desk.wake(one))
+    desk.now = desk.due(one)
+    desk.tell_ticket(one, TimeCame())
+    bounce(desk, one, first, automatic=True)
+    assert facts(desk, one).follow_ups == 0
+    desk.deliver()
+    assert facts(desk, one).follow_ups == 1
+
+
+def test_w4_one_that_came_back_and_was_sent_once_more_counts_once():
+    desk = Desk()
+    one = desk.open()
+    replied(desk, one, asks="information")
+    first = reminder_of(desk.wake(one))
+    counts = []
+    for _ in range(2):
+        bounce(desk, one, first, automatic=True)
+        counts.append(facts(desk, one).follow_ups)
+        again(desk, one, first, asks="information", automatic=True)
+        counts.append(facts(desk, one).follow_ups)
+    assert counts == [0, 1, 0, 1]
+
+
+def test_w4_whoever_was_asked_to_help_too_early_is_asked_again_and_has_time():
+    desk = Desk()
+    one = desk.open(customer_engineer="carla")
+    replied(desk, one, asks="information")
+    desk.wake(one)
+    second = reminder_of(desk.wake(one))
+    desk.wake(one)
+    assert facts(desk, one).engineer_told
+    bounce(desk, one, second, automatic=True)
+    desk.wake(one)
+    assert (desk.stage(one), facts(desk, one).follow_ups) == ("pending", 2)
+    assert desk.due(one) > desk.now
+    desk.wake(one)
+    assert desk.stage(one) == "pending"
+    desk.wake(one)
+    assert desk.stage(one) == "solved"
+
+
+@pytest.mark.parametrize("lost", [("first",), ("second",), ("first", "second")])
+def test_w4_who_was_asked_in_another_conversation_was_asked(lost):
+    desk = Desk()
+    one = desk.open()
+    asked_in = {"first": replied(desk, one, asks="confirmation"), "second": replied(desk, one, asks="confirmation")}
+    for name in lost:
+        bounce(desk, one, asked_in[name])
+    assert desk.stage(one) == ("open" if len(lost) == 2 else "pending")
+
+
+@pytest.mark.parametrize("while_deleted", [True, False])
+def test_c17_a_question_that_comes_back_to_a_deleted_ticket_was_never_asked(while_deleted):
+    desk = Desk()
+    one = desk.open()
+    question = replied(desk, one, asks="confirmation")
+    desk.ask(one, asked.DeleteTicket, reason="a slip")
+    if while_deleted:
+        bounce(desk, one, question)
+    desk.ask(one, asked.RestoreTicket)
+    if not while_deleted:
+        bounce(desk, one, question)
+    assert (desk.stage(one), facts(desk, one).given) == ("open", ())
+
+
+def test_w13_an_answer_that_is_sent_once_more_hangs_no_ticket_on_an_issue_that_is_linked_no_longer():
+    desk, issue, (one,) = fixed(conversation(1))
+    approve(desk, issue)
+    lost = desk.wanted[0].reply_id
+    desk.deliver()
+    bounce(desk, one, lost)
+    desk.ask(one, asked.UnlinkIssue, issue_id=issue, reason="the wrong one")
+    desk.settle()
+    again(desk, one, lost, asks="confirmation")
+    desk.settle()
+    assert desk.issue(issue).facts.weight.tickets == 0
+
+
+def test_w11_however_often_an_answer_comes_back_the_last_one_is_remembered():
+    desk, issue, (one,) = fixed(conversation(1))
+    for _ in range(5):
+        approve(desk, issue)
+        lost = desk.wanted[0].reply_id
+        desk.deliver()
+        bounce(desk, one, lost)
+        desk.settle()
+    assert len(desk.ticket(one).lost) == 1
 
 
 def test_w6_nobody_is_solved_as_silent_whose_reminders_all_come_back():

@@ -106,6 +106,22 @@ def test_publishing_asks_whether_it_could_reveal_a_vulnerability(reveals, said, 
         assert [event.asked for event in desk.said if said == event.NAME] == [(ANNA, CARLA)]
 
 
+@pytest.mark.parametrize("then", ["another link", "unsure"])
+def test_w12_every_link_that_it_had_is_withheld_once_it_is_confidential(then):
+    desk = Desk()
+    issue = desk.file()
+    desk.accept(issue)
+    desk.ask(issue, asked.PublishIssue, link=LINK, reveals="no")
+    if then == "unsure":
+        desk.ask(issue, asked.PublishIssue, link=LINK, reveals="unsure", known=Known(people=(ANNA,)))
+    else:
+        desk.ask(issue, asked.PublishIssue, link="https://other.example/7", reveals="no")
+    desk.ask(issue, asked.MarkSecurity, security="yes", reason="it may be abused")
+    told = desk.told(confidential.ConfidentialityChanged)[-1]
+    assert confidential.link_name(LINK) in told.links
+    assert len(told.links) == (1 if then == "unsure" else 2)
+
+
 def test_w12_what_is_held_is_released_by_somebody_of_the_part_alone():
     desk = Desk()
     issue = desk.file(security="unsure")

@@ -193,6 +193,8 @@ class FollowUpMissed(TicketEvent):
     """The open time of silence that counts as passed now; None while nothing was said about it."""
     again_in: timedelta
     """Open time until the next try, or until the next look."""
+    lost: ReplyId | None = None
+    """One that had left, and counted until it could not be delivered."""
 
 
 class CustomerEngineerTold(TicketEvent):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from deskstream.contracts import Event
 from deskstream.contracts.conversation import DeliveryChanged
-from deskstream.contracts.ids import ReplyId
+from deskstream.contracts.facts import Reply
 from deskstream.contracts.ticket_talk import TicketNotSpokenFor, TicketSpokenFor
 from deskstream.conversation.domain.reports import is_final_failure
 from deskstream.conversation.domain.state import Conversation
@@ -25,9 +25,15 @@ def bounced(state: Conversation, event: DeliveryChanged, now: datetime) -> Itera
                 at=now, by=delivery.author, automatic=delivery.automatic, why="undeliverable", **about
             )
         elif delivery.author is not None:
-            yield TicketSpokenFor(at=now, by=delivery.author, automatic=delivery.automatic, speaks=speaks, **about)
+            # Whoever wrote meanwhile was not silent.
+            said = speaks.model_copy(update={"asks": None}) if delivery.overtaken_at else speaks
+            yield TicketSpokenFor(at=now, by=delivery.author, automatic=delivery.automatic, speaks=said, **about)
 
 
-def is_lost(state: Conversation, reply_id: ReplyId) -> bool:
-    """Whether its tickets were told that it cannot be delivered: sent once more, it speaks for them anew."""
-    return any(delivery.reply_id == reply_id and delivery.lost for delivery in state.deliveries)
+def speaking_anew(state: Conversation, reply: Reply) -> Reply | None:
+    """What a reply says for its tickets that is sent once more: nothing, unless they were told that it was lost."""
+    lost = next((one for one in state.deliveries if one.reply_id == reply.id and one.lost), None)
+    if lost is None or lost.overtaken_at is None:
+        return reply if lost else None
+    speaks = tuple(one.model_copy(update={"asks": None}) for one in reply.speaks_for)
+    return reply.model_copy(update={"speaks_for": speaks})

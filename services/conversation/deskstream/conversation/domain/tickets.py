@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from deskstream.contracts import Event
 from deskstream.contracts.conversation import (
@@ -21,7 +21,7 @@ from deskstream.contracts.linked import PreparedAnswer, TicketMeant
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited, TicketSpokenFor
 from deskstream.contracts.way_back import Ending, IssueEnded, TicketReported
 from deskstream.conversation.domain import stages
-from deskstream.conversation.domain.bounces import bounced, is_lost
+from deskstream.conversation.domain.bounces import bounced, speaking_anew
 from deskstream.conversation.domain.changing import changed, moved
 from deskstream.conversation.domain.meant import meant, meant_before
 from deskstream.conversation.domain.messages import Incoming, Message
@@ -44,8 +44,10 @@ def talk(state: State, message: Message, said: Sequence[Event], now: datetime) -
     told: list[Event] = []
     for event in said:
         match event:
-            case AgentReplied(reply=reply) if event.delivery_id is None or is_lost(state, reply.id):
+            case AgentReplied(delivery_id=None, reply=reply):
                 told += _spoken(state.facts, reply, now)
+            case AgentReplied(reply=reply) if anew := speaking_anew(state, reply):
+                told += _spoken(state.facts, anew, now)
             case DeliveryChanged():
                 told += bounced(state, event, now)
             case ReplyWithdrawn():
@@ -202,12 +204,19 @@ def _ended(
         stage_before=facts.stage,
         after=changed(facts, **more),
         wait=wait,
-        how="completed" if ended in ("completed", "wont_fix") else "cancelled",
+        how=_HOW[ended],
         reason=f"{name} {_SHOWN[ended]}",
         prepared=answer,
     )
 
 
+_HOW: Final[dict[Ending, Literal["completed", "cancelled", "dropped"]]] = {
+    "completed": "completed",
+    "dropped": "dropped",
+    "cancelled": "cancelled",
+    "wont_fix": "completed",
+    "deleted": "cancelled",
+}
 _SHOWN: Final = {
     "completed": "is done",
     "dropped": "goes on without what it waited for; nobody completed that",

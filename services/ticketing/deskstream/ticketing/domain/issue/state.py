@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import IssueFacts
@@ -14,7 +14,6 @@ from deskstream.contracts.issues import (
     IssueFiled,
     IssueMoved,
     IssueRelated,
-    IssueSecurityMarked,
     IssueTextChanged,
     IssueUnrelated,
     IssueWatched,
@@ -22,6 +21,8 @@ from deskstream.contracts.issues import (
 from deskstream.contracts.linked import ConversationRef, IssueRef
 from deskstream.contracts.links import TicketJoined, TicketLeft
 from deskstream.ticketing.domain.issue.stages import ENDED
+
+WITHHELD_LIMIT: Final = 50
 
 
 class Watcher(NamedTuple):
@@ -56,7 +57,7 @@ class Issue:
     original: IssueRef | None = None
     """Of a duplicate."""
     withheld: tuple[str, ...] = ()
-    """Links that it had before it became confidential."""
+    """Links that it had: if it becomes confidential, nobody is told them."""
     tickets: Mapping[TicketId, Joined] = field(default_factory=dict)
     moved: Mapping[TicketId, Joined | None] = field(default_factory=dict)
     """What of `tickets` is not stored yet; None: gone."""
@@ -79,7 +80,7 @@ def evolve(state: IssueState, event: Event) -> IssueState:
         return Issue(event.after, text=event.text) if isinstance(event, IssueFiled) else state
     match event:
         case IssueEvent():
-            return _told(replace(state, facts=event.after), state, event)
+            return _told(replace(state, facts=event.after, withheld=_links_it_had(state, event)), state, event)
         case TicketJoined():
             known = state.tickets.get(event.ticket_id)
             told = event.answered and event.ended_at in (None, state.facts.ended_at)
@@ -98,8 +99,6 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
         case IssueMoved():
             moved = replace(after, original=event.original)
             return _to_be_told_anew(moved) if _taken_up(before, event) else moved
-        case IssueSecurityMarked() if before.facts.public_link and not event.after.public_link:
-            return replace(after, withheld=(*before.withheld, before.facts.public_link))
         case IssueWatched():
             watcher = Watcher(event.conversation, event.name)
             others = tuple(known for known in before.watchers if known != watcher)
@@ -112,6 +111,13 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
             return _marked(after, (event.ticket_id,), answered=False)
         case _:
             return after
+
+
+def _links_it_had(before: Issue, event: IssueEvent) -> tuple[str, ...]:
+    link = before.facts.public_link
+    if link is None or link == event.after.public_link:
+        return before.withheld
+    return tuple(dict.fromkeys((*before.withheld, link)))[-WITHHELD_LIMIT:]
 
 
 def _taken_up(before: Issue, moved: IssueMoved) -> bool:

@@ -41,7 +41,9 @@ def spoken_for(state: Ticket, talk: TicketSpokenFor, now: datetime) -> list[Even
     """
     facts = state.facts.model_copy(update=reached(state.facts, talk.conversation.id, None))
     told = {"by": talk.by, "reply_id": talk.reply_id, "conversation_id": talk.conversation.id}
-    arrives = [_told_after_all(facts, lost, now) for lost in state.lost if lost.reply_id == talk.reply_id]
+    linked = {issue.id for issue in facts.issues}
+    again = (lost for lost in state.lost if lost.reply_id == talk.reply_id and lost.issue_id in linked)
+    arrives = [_told_after_all(facts, lost, now) for lost in again]
     if facts.stage in (stages.CLOSED, stages.CANCELED):
         return [said(AgentAnswered, facts, now, {}, **told), *arrives]
     happening = Happening.ASKED if talk.speaks.asks else Happening.WORKED_ON

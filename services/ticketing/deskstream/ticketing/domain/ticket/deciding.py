@@ -119,9 +119,14 @@ def _decide(promise: Promise, state: TicketState, message: Message, now: datetim
         return _begin(state, message, now)
     if isinstance(message, Wish):
         return _answer(state, message, now)
-    if state.facts.deleted is None or isinstance(message, IssueFiledFor | Continued):
+    if state.facts.deleted is None or isinstance(message, IssueFiledFor | Continued) or _came_back(message):
         return _hear(promise, state, message, now)
     return []
+
+
+def _came_back(message: Message) -> bool:
+    """C17: restored, it must not count as said what nobody got."""
+    return isinstance(message, TicketNotSpokenFor) and message.why == "undeliverable"
 
 
 def _begin(state: Unopened, message: Message, now: datetime) -> list[Event]:

@@ -30,11 +30,13 @@ from deskstream.contracts.ticketing import (
     TicketRestored,
     TicketWaitEnded,
 )
+from deskstream.contracts.way_back import Ending
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.endings import ending_of, gravest, is_over
 from deskstream.ticketing.domain.ticket.state import (
     GAVE_LIMIT,
+    QUESTIONS_LIMIT,
     Gave,
     Handed,
     Lost,
@@ -72,7 +74,7 @@ def _opened(event: TicketOpened) -> Ticket:
 def _evolve(state: Ticket, event: Event) -> Ticket:
     if not isinstance(event, TicketEvent):
         return state
-    after = replace(state, facts=event.after, once_awaited=_once_awaited(state, event))
+    after = replace(state, facts=event.after, once_awaited=_once_awaited(state, event), gravest=_gravest(state, event))
     if event.after.stage is not stages.PENDING:
         after = replace(after, silence=None) if after.silence else after
     if event.after.stage is not stages.ON_HOLD and not after.once_awaited and after.gravest is not None:
@@ -82,6 +84,8 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return _answered(after, event)
         case FollowUpWanted() | FollowUpSent() | FollowUpMissed():
             return replace(after, silence=_reminding(state.silence, event)) if state.silence else after
+        case AnswerNotSent(why="undeliverable") if state.silence and after.silence:
+            return _not_sent(replace(after, silence=_never_asked(state.silence, event.reply_id)), event)
         case CustomerEngineerTold(why="silent_no_answer") if state.silence:
             return replace(after, silence=replace(state.silence, engineer_asked_at=event.at))
         case TicketChanged(fields=fields) if state.silence and "customer_engineer" in fields:
@@ -92,9 +96,11 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
         case AnswerSent():
             handed = (*state.handed, *(Handed(reply, event.issue_id) for reply in event.replies))
             left = tuple(one for one in after.left if one.issue_id != event.issue_id)
-            return _told(replace(after, handed=handed, left=left), event.issue_id, event.ended_at)
+            lost = tuple(one for one in after.lost if one.issue_id != event.issue_id)
+            return _told(replace(after, handed=handed, left=left, lost=lost), event.issue_id, event.ended_at)
         case AnswerLost():
-            return _ungiven(after, event.reply_id)
+            silence = _never_asked(state.silence, event.reply_id) if state.silence and after.silence else after.silence
+            return _ungiven(replace(after, silence=silence), event.reply_id)
         case AnswerNotSent():
             return _not_sent(after, event)
         case IssueLinked():
@@ -108,7 +114,8 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             return replace(after, relinked=True, handed=())
         case TicketRestored():
             # Nobody knows what the customer said meanwhile, nor what became of a follow-up.
-            anew = Silence(since=event.at, asked_in=after.silence.asked_in) if after.silence else None
+            was = after.silence
+            anew = Silence(event.at, asked_in=was.asked_in, questions=was.questions) if was else None
             return replace(after, relinked=True, silence=anew)
         case ConversationLinked() | ConversationUnlinked():
             return replace(after, relinked=True)
@@ -123,9 +130,14 @@ def _answered(after: Ticket, event: AgentAnswered) -> Ticket:
         gave = (*(one for one in after.gave if one.reply_id != event.reply_id), Gave(event.reply_id, event.gives))
         after = replace(after, gave=gave[-GAVE_LIMIT:])
     if event.asks and event.after.stage is stages.PENDING:
-        asked = Silence(since=event.at, asked_in=event.conversation_id, question=event.reply_id)
-        return replace(after, silence=asked)
+        before = after.silence.questions if after.silence else ()
+        questions = tuple(dict.fromkeys((*before, event.reply_id)))[-QUESTIONS_LIMIT:]
+        return replace(after, silence=Silence(event.at, asked_in=event.conversation_id, questions=questions))
     return after
+
+
+def _never_asked(silence: Silence, reply: ReplyId | None) -> Silence:
+    return replace(silence, questions=tuple(one for one in silence.questions if one != reply))
 
 
 def _left(after: Ticket, event: AgentAnswered) -> Ticket:
@@ -180,6 +192,14 @@ def _still_true(before: Ticket, after: Ticket, event: LinkedIssueChanged) -> Tic
     return _untold(after)
 
 
+def _gravest(state: Ticket, event: TicketEvent) -> Ending | None:
+    """What nobody waits for any more, while it waits for something else, was not completed."""
+    gone = {wait.name for wait in state.facts.waits if wait.kind == "issue"} - {wait.name for wait in event.after.waits}
+    if event.after.stage is stages.ON_HOLD and gone and isinstance(event, TicketWaitEnded | IssueUnlinked):
+        return gravest(state.gravest, "dropped")
+    return state.gravest
+
+
 def _followed(state: Ticket, event: LinkedIssueChanged) -> tuple[str, ...]:
     name = _named(event.issue)
     others = tuple(other for other in state.followed if other != name)
@@ -225,8 +245,13 @@ def _reminding(silence: Silence, event: FollowUpWanted | FollowUpSent | FollowUp
     """One that went out late, or was missed, moves what comes after it, so that two never come at once."""
     if isinstance(event, FollowUpWanted):
         return replace(silence, under_way=Reminder(event.reply_id, event.at))
-    if isinstance(event, FollowUpSent):
-        silence = replace(silence, reminded=event.reply_id)
+    if isinstance(event, FollowUpSent) and event.reply_id is not None:
+        lost = tuple(one for one in silence.lost if one != event.reply_id)
+        silence = replace(silence, reminders=(*silence.reminders, event.reply_id), lost=lost)
+    if isinstance(event, FollowUpMissed) and event.lost is not None:
+        # Whoever was asked to help was asked too early.
+        others = tuple(one for one in silence.reminders if one != event.lost)
+        silence = replace(silence, reminders=others, lost=(*silence.lost, event.lost), engineer_asked_at=None)
     if event.counted is not None:
         return replace(silence, under_way=None, since=event.at, counted=event.counted)
     if isinstance(event, FollowUpMissed) and silence.under_way is not None:

@@ -50,7 +50,7 @@ def reminded(
 ) -> list[Event]:
     """It left, and counts from now on."""
     facts, silence = state.facts, state.silence
-    if silence is None or not _is_under_way(silence, talk.reply_id):
+    if silence is None or not (_is_under_way(silence, talk.reply_id) or _counts_again(steps, facts, silence, talk)):
         return []
     step = steps[facts.follow_ups]
     late = now - calendar.add_open(silence.since, step - silence.counted) > LATE
@@ -65,20 +65,27 @@ def missed(steps: Steps, state: Ticket, talk: TicketNotSpokenFor, now: datetime)
         return []
     if _is_under_way(silence, talk.reply_id):
         return [_missed(steps, facts, talk.why, now)]
-    if silence.under_way is None and silence.reminded == talk.reply_id and facts.follow_ups:
-        return [_missed(steps, facts, talk.why, now, counted_before=1)]
+    if talk.reply_id in silence.reminders and facts.follow_ups:
+        under_way = silence.under_way is not None
+        return [_missed(steps, facts, talk.why, now, lost=talk.reply_id, under_way=under_way)]
     return []
 
 
+def _counts_again(steps: Steps, facts: TicketFacts, silence: Silence, talk: TicketSpokenFor) -> bool:
+    """One that was lost, and was sent once more."""
+    return talk.reply_id in silence.lost and silence.under_way is None and facts.follow_ups < len(steps)
+
+
 def _missed(
-    steps: Steps, facts: TicketFacts, why: NotSent | Literal["no_word"], now: datetime, *, counted_before: int = 0
-) -> Event:
+    steps: Steps, facts: TicketFacts, why: NotSent | Literal["no_word"], now: datetime, *,
+    lost: ReplyId | None = None, under_way: bool = False,
+) -> Event:  # fmt: skip
     """Tried again after as much open time as lies between it and the one before it."""
-    left = facts.follow_ups - counted_before
+    left = facts.follow_ups - (lost is not None)
     interval = _interval(steps, left)
-    counted = None if why == "no_word" else steps[left] - interval
-    changes = {"follow_ups": left} if counted_before else {}
-    return said(FollowUpMissed, facts, now, changes, why=why, counted=counted, again_in=interval)
+    counted = None if why == "no_word" or under_way else steps[left] - interval
+    changes = {} if lost is None else {"follow_ups": left}
+    return said(FollowUpMissed, facts, now, changes, why=why, counted=counted, again_in=interval, lost=lost)
 
 
 def _interval(steps: Steps, number: int) -> timedelta:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import reduce
 
 from deskstream.contracts import Event
 from deskstream.contracts.chain_facts import PartKind, TicketFacts
@@ -9,6 +10,7 @@ from deskstream.contracts.ids import ConversationId, IssueId, PartId
 from deskstream.contracts.linked import ConversationRef, IssueRef, LinkedTicket
 from deskstream.contracts.links import PartTicketJoined, PartTicketLeft, TicketJoined, TicketLeft
 from deskstream.contracts.ticketing import (
+    CustomerWrote,
     IssueUnlinked,
     LinkedIssueChanged,
     TicketCanceled,
@@ -21,6 +23,7 @@ from deskstream.contracts.way_back import Ending, TicketReported
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.endings import ending_of, gravest
+from deskstream.ticketing.domain.ticket.evolving import evolve
 from deskstream.ticketing.domain.ticket.state import Ticket, TicketState
 from deskstream.ticketing.domain.ticket.wording import prepared
 
@@ -31,10 +34,10 @@ def reports(state: TicketState, said: Sequence[Event], now: datetime) -> list[Ev
     if not told:
         return []
     known = state if isinstance(state, Ticket) else None
-    before, kept = (known.facts, known.gravest) if known else (None, None)
+    before = known.facts if known else None
     after = told[-1].after
     return [
-        *_to_conversations(before, kept, told, now),
+        *_to_conversations(before, _ended(known, told) if known else None, told, now),
         *_to_issues(known, after, now),
         *_to_parts(before, after, now),
     ]
@@ -51,13 +54,12 @@ def customer_of(facts: TicketFacts) -> str:
 
 
 def _to_conversations(
-    before: TicketFacts | None, kept: Ending | None, told: Sequence[TicketEvent], now: datetime
+    before: TicketFacts | None, ended: Ending | None, told: Sequence[TicketEvent], now: datetime
 ) -> Iterator[TicketReported]:
     after = told[-1].after
     ticket = linked_ticket(after)
     changed = before is None or linked_ticket(before) != ticket
     known, linked = _conversations(before), _conversations(after)
-    ended = next((end for event in told if (end := _ending(event, kept)) is not None), None)
     for conversation in linked:
         if changed or ended or conversation not in known:
             answer = prepared(after, ended) if ended else None
@@ -83,9 +85,19 @@ def _conversations(facts: TicketFacts | None) -> dict[ConversationId, Conversati
     return {conversation.id: conversation for conversation in facts.conversations}
 
 
-def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
-    """Whether those who wait for the ticket need wait no longer; `kept` is the gravest end so far of what it waited
-    for."""
+def _ended(known: Ticket, told: Sequence[TicketEvent]) -> Ending | None:
+    """Whether those who wait for the ticket need wait no longer, and how what it waited for came to its end."""
+    ended = next((end for event in told if (end := _ending(known, event)) is not None), None)
+    if ended is not None or known.gravest is None or not isinstance(told[-1], CustomerWrote | IssueUnlinked):
+        return ended
+    # The rest of what it waited for was given up, and of what is over nobody was told.
+    start: TicketState = known
+    after = reduce(evolve, told, start)
+    forgotten = isinstance(after, Ticket) and after.gravest is None and told[-1].after.stage is stages.OPEN
+    return gravest(known.gravest, "dropped") if forgotten else None
+
+
+def _ending(known: Ticket, event: TicketEvent) -> Ending | None:
     reopened = event.stage_before is stages.ON_HOLD and event.after.stage is stages.OPEN
     match event:
         case TicketSolved():
@@ -95,11 +107,12 @@ def _ending(event: TicketEvent, kept: Ending | None) -> Ending | None:
         case TicketDeleted():
             return "deleted"
         case LinkedIssueChanged(ended=True) if event.after.stage is not stages.ON_HOLD:
-            return gravest(kept, ending_of(event.issue))
+            others = set(known.once_awaited) - {f"ISS-{event.issue.number}"}
+            return gravest(known.gravest, ending_of(event.issue), "dropped" if others else None)
         case TicketWaitEnded(wait=wait) if reopened and wait.kind != "issue":
-            return gravest(kept, "completed")
+            return gravest(known.gravest, "dropped" if known.once_awaited else "completed")
         case TicketWaitEnded() | IssueUnlinked() if reopened:
-            return gravest(kept, "dropped")
+            return gravest(known.gravest, "dropped")
         case _:
             return None
 

@@ -80,7 +80,7 @@ def not_spoken_for(state: Ticket, talk: TicketNotSpokenFor, now: datetime) -> li
 def _as_if_never_said(state: Ticket, reply: ReplyId, now: datetime) -> dict[str, Any]:
     """C17, W4: nobody is silent who was not asked, and nothing was given that never arrived."""
     facts, changes = state.facts, dict[str, Any]()
-    if state.silence is not None and state.silence.question == reply:
+    if state.silence is not None and set(state.silence.questions) == {reply}:
         changes |= moved(facts, stages.moved_on(Happening.QUESTION_LOST, facts.stage), now)
     lost = {given for one in state.gave if one.reply_id == reply for given in one.gives}
     kept = {given for one in state.gave if one.reply_id != reply for given in one.gives}

@@ -14,6 +14,7 @@ CONVERSATIONS_LIMIT: Final = 100
 ISSUES_LIMIT: Final = 50
 WAITS_LIMIT: Final = 20
 GAVE_LIMIT: Final = 20
+QUESTIONS_LIMIT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,12 @@ class Silence:
     stopped: bool = False
     """Whether its owner was told that open tasks keep it from being solved."""
     under_way: Reminder | None = None
-    question: ReplyId | None = None
-    """The reply that asked."""
-    reminded: ReplyId | None = None
-    """The follow-up that left last."""
+    questions: tuple[ReplyId | None, ...] = ()
+    """The replies that asked, of which none is lost; None: by another way."""
+    reminders: tuple[ReplyId, ...] = ()
+    """The follow-ups that count."""
+    lost: tuple[ReplyId, ...] = ()
+    """Those that left and could not be delivered: sent once more, they count."""
 
 
 @dataclass(frozen=True, slots=True)

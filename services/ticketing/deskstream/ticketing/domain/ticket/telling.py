@@ -43,8 +43,8 @@ def notes(state: TicketState, said: Sequence[Event], grace: timedelta, now: date
             case FollowUpMissed():
                 text = missed_note(event.after, event.why, event.again_in)
                 yield from _note(state, event.after, event.after.owner, text, now)
-            case AnswerLost() | AnswerNotSent(why="undeliverable"):
-                yield from _note(state, event.after, event.after.owner, lost_note(event.after), now)
+            case AnswerLost(conversation_id=where) | AnswerNotSent(why="undeliverable", conversation_id=where) if where:
+                yield _to(event.after.owner, where, lost_note(event.after), now)
             case IssueNotLinked():
                 text = not_linked_note(event.after, event.issue.number, event.why)
                 yield from _note(state, event.after, event.after.owner, text, now)
