@@ -87,6 +87,7 @@ def test_w12_every_link_is_found_again(link):
 SEGMENTS = st.text("abcü31-", min_size=1, max_size=8).filter(lambda segment: segment.strip("-"))
 SPELLINGS = {
     "the default port": lambda host, path: f"https://{host}:443/{path}",
+    "another dash": lambda host, path: f"https://{host}/{path.replace('-', chr(0x2011))}",
     "an empty port": lambda host, path: f"https://{host}:/{path}",
     "a user": lambda host, path: f"https://me:secret@{host}/{path}",
     "the root's dot": lambda host, path: f"https://{host}./{path}",
@@ -109,6 +110,13 @@ WITHIN = [
     "{};jsessionid=1",
     "“{}”,",
     "x={}&y=2",
+    "{},https://a.example",
+    "{}’s",
+    "{}–which",
+    "•{}",
+    "{}，见",
+    "{}!!x",
+    "{}\ufe0f",
 ]
 
 
@@ -125,6 +133,24 @@ def test_w12_a_link_is_the_same_however_it_is_spelled(spelling, name, segments):
 def test_w12_a_link_is_found_whatever_stands_around_it(within):
     assert link_name(LINK) in names_in(f"See {within.format(LINK)} there.")
     assert link_name(LINK) in names_in(f"See {within.format('canary.example/reports/31')} there.")
+
+
+@pytest.mark.parametrize(
+    ("link", "same", "other"),
+    [
+        pytest.param(
+            "https://t.example/sites/Product%20Security/31",
+            "https://t.example/sites/product%20security/31/",
+            "https://t.example/sites/Product%20Docs/manual.pdf",
+            id="an encoded blank",
+        ),
+        pytest.param("https://t.example/(31)", "(https://t.example/(31))", "https://t.example/(32)", id="a bracket"),
+        pytest.param("https://[2001:db8::1]/31", "https://[2001:db8::1]/31#top", "https://[2001:db8::2]/7", id="IPv6"),
+    ],
+)
+def test_w12_a_link_is_the_whole_of_it(link, same, other):
+    assert link_name(link) in names_in(f"See {same} there.")
+    assert link_name(link) not in names_in(f"See {other} there.")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from html import unescape
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote
 
@@ -22,6 +23,16 @@ _UUID: Final = re.compile(
     r"(?<![0-9a-f])([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})(?![0-9a-f])"
 )
 _BETWEEN: Final = re.compile(r"[\s<>\"'()\[\]{}|\\^`“”„«»—]+")
+# Dashes that are not one on every keyboard, a full stop that hosts have, too, and marks that nobody sees.
+_ALIKE: Final = {
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-"),
+    ord("\N{IDEOGRAPHIC FULL STOP}"): ".",
+    **dict.fromkeys((0x034F, *range(0xFE00, 0xFE10))),
+}
+# What no link holds before it is decoded.
+_GAPS: Final = re.compile(r"[\s<>\"'`“”„«»‘’‚—–•…，、]+")
+# More than any letter has: whoever writes more hides something on purpose.
+_FORMS_LIMIT: Final = 20_000
 _TAG: Final = re.compile(r"<[^<>]*>")
 
 
@@ -57,18 +68,19 @@ def names_in(text: str) -> frozenset[str]:
     Whatever the case, the dash, the encoding of a link or of HTML: `iss 31`, `ISS‑31`, `…/issues/ISS%2D31?tab=1`.
     """
     found: set[str] = set()
+    words = {_plain(word) for word in _GAPS.split(text) if _may_hold_link(unquote(word))}
     for plain in _readings(text):
         found.update(f"ISS-{int(number)}" for number in _NUMBER.findall(plain))
         found.update("-".join(groups) for groups in _UUID.findall(plain))
-        links = (form for word in _words(plain) if _may_hold_link(word) for form in link_forms(word))
-        found.update(map(_digest, links))
+        words.update(_words(plain))
+    forms = (form for word in words if _may_hold_link(word) for form in _forms(word))
+    found.update(map(_digest, set(islice(forms, _FORMS_LIMIT))))
     return frozenset(found)
 
 
 def link_name(link: str) -> str:
     """The name of a link, from which nobody learns it: the beginning of a SHA-256."""
-    words = _BETWEEN.split(_as_browsers(_plain(link)))
-    return _digest(link_form(next(filter(None, words), "")))
+    return _digest(link_form(_as_browsers(_plain(link.strip()))))
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -86,7 +98,7 @@ def _plain(text: str) -> str:
         if decoded == text:
             break
         text = decoded
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\N{IDEOGRAPHIC FULL STOP}", ".")
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE)
     return "".join(char for char in folded if unicodedata.category(char) != "Cf")
 
 
@@ -98,6 +110,12 @@ def _words(plain: str) -> Iterator[str]:
 
 def _may_hold_link(word: str) -> bool:
     return "." in word.strip(".,;:!?") or ":/" in word
+
+
+def _forms(word: str) -> Iterator[str]:
+    yield from link_forms(word)
+    if "\\" in word:
+        yield from link_forms(_as_browsers(word))
 
 
 def _as_browsers(link: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, islice
+from itertools import islice
 from typing import Final, NamedTuple
 
 _BEGINNINGS: Final = 8
@@ -17,6 +17,8 @@ _NOISE: Final = re.compile(r"[\W_]*")
 _AUTHORITY_ENDS: Final = re.compile(r"[/?#&;]")
 _PORT: Final = re.compile(r":0*(?:80|443)?$")
 _PARAMETERS: Final = re.compile(r"[?&;]")
+_STOPS: Final = re.compile(r"[,!]")
+_STOPS_LIMIT: Final = 4
 _FRAGMENT_ENDS: Final = re.compile(r"[/?&]")
 
 
@@ -52,7 +54,14 @@ def link_forms(word: str) -> Iterator[str]:
 
 def _forms(parts: _Parts) -> Iterator[str]:
     host, segments, parameters, fragment = parts
-    yield from map(_trimmed, accumulate((host, *segments[:_PARTS]), "{}/{}".format))
+    yield _trimmed(host)
+    path = host
+    for segment in segments[:_PARTS]:
+        # A sentence may go on without a blank.
+        for found in islice(_STOPS.finditer(segment), _STOPS_LIMIT):
+            yield _trimmed(f"{path}/{segment[: found.start()]}")
+        path = f"{path}/{segment}"
+        yield _trimmed(path)
     path = "/".join((host, *segments))
     yield _joined(path, parameters, "")
     for parameter in parameters[:_PARTS]:
