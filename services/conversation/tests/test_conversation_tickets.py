@@ -9,6 +9,7 @@ from deskstream.contracts import conversation as asked
 from deskstream.contracts.conversation import ChangeTags, ConversationEvent
 from deskstream.contracts.conversation_tickets import DismissTicketSuggestion
 from deskstream.contracts.facts import Resolution, Stage, Wait
+from deskstream.contracts.ids import ReplyId
 from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.linked import SpeaksFor, TicketStage
 from deskstream.contracts.ticket_talk import (
@@ -18,7 +19,8 @@ from deskstream.contracts.ticket_talk import (
     TicketNotSpokenFor,
     TicketSpokenFor,
 )
-from deskstream.contracts.way_back import IssueEnded
+from deskstream.contracts.way_back import IssueEnded, ReplyWanted
+from deskstream.conversation.domain.messages import Sending, SendWanted
 from deskstream.conversation.domain.tickets import prefilled, suggests_ticket, with_suggestion
 from services.conversation.tests.given import (
     ANNA,
@@ -32,6 +34,7 @@ from services.conversation.tests.given import (
     in_stage,
     letter,
     names,
+    new_id,
     of_kind,
     person,
     report,
@@ -158,6 +161,23 @@ def test_c17_whoever_wrote_meanwhile_is_asked_nothing_by_what_arrives_late(how):
     late = story.again() if how == "sent once more" else story.report(DeliveryState.DELIVERED)
     (arrived,) = of_kind(late, TicketSpokenFor)
     assert arrived.speaks == SpeaksFor(ticket_id=TKT_7, gives=("answer",))
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        pytest.param(True, [(TKT_7, "undeliverable")], id="W4: a reminder that comes back"),
+        pytest.param(False, [], id="P17: one that is kept back for fear of a loop"),
+    ],
+)
+def test_of_an_automatic_message_a_ticket_hears_that_it_came_back(left, told):
+    story = with_tickets(Stage.WAITING_ON_USER, TicketStage.PENDING)
+    speaks = SpeaksFor(ticket_id=TKT_7, asks="information")
+    wanted = ReplyWanted(conversation_id=story.id, at=story.now, text="Are you there?", speaks_for=speaks)
+    story.tell(SendWanted(story.id, ReplyId(new_id()), wanted, Sending(timedelta(), frozenset({"email"}))))
+    if left:
+        story.report()
+    assert spoken(story.bounce()) == told
 
 
 def test_c17_a_reply_that_was_thought_lost_and_arrived_spoke_for_its_ticket():

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from deskstream.contracts import Event
 from deskstream.contracts.conversation import DeliveryChanged
 from deskstream.contracts.facts import Reply
+from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.ticket_talk import TicketNotSpokenFor, TicketSpokenFor
 from deskstream.conversation.domain.reports import is_final_failure
 from deskstream.conversation.domain.state import Conversation
 from deskstream.conversation.domain.wanted import ref_of
+
+_WAS_UNDER_WAY: Final = (DeliveryState.SENT, DeliveryState.UNKNOWN)
 
 
 def bounced(state: Conversation, event: DeliveryChanged, now: datetime) -> Iterator[Event]:
     """Its tickets thought that their customer knows; or thought, after an earlier report, that nobody does."""
     delivery = next(known for known in state.deliveries if known.reply_id == event.reply_id)
     lost = is_final_failure(event.state, event.permanent)
-    if lost is delivery.lost:
+    if lost is delivery.lost or (delivery.automatic and not (lost and delivery.state in _WAS_UNDER_WAY)):
+        # An automatic message that never left was kept back for fear of a loop, by its channel's own rules.
         return
     for speaks in delivery.speaks_for:
         about = {"ticket_id": speaks.ticket_id, "conversation": ref_of(state.facts), "reply_id": delivery.reply_id}
@@ -33,7 +38,9 @@ def bounced(state: Conversation, event: DeliveryChanged, now: datetime) -> Itera
 def speaking_anew(state: Conversation, reply: Reply) -> Reply | None:
     """What a reply says for its tickets that is sent once more: nothing, unless they were told that it was lost."""
     lost = next((one for one in state.deliveries if one.reply_id == reply.id and one.lost), None)
-    if lost is None or lost.overtaken_at is None:
-        return reply if lost else None
+    if lost is None or reply.automatic:
+        return None
+    if lost.overtaken_at is None:
+        return reply
     speaks = tuple(one.model_copy(update={"asks": None}) for one in reply.speaks_for)
     return reply.model_copy(update={"speaks_for": speaks})
