@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from deskstream.contracts import Answered
-from deskstream.contracts.issues import DeletePart
+from deskstream.contracts.part_commands import DeletePart
 
 ID, OTHER = UUID(int=7), UUID(int=8)
 ROW = {"name": str(ID)}

@@ -7,6 +7,7 @@ import pytest
 
 from deskstream.contracts import Answered, Problem
 from deskstream.contracts import issues as of_issues
+from deskstream.contracts import part_commands as of_parts
 from deskstream.contracts import ticket_commands as of_tickets
 from deskstream.contracts.catalogue import commands
 from deskstream.contracts.conversation_tickets import PrefillTicket
@@ -188,7 +189,7 @@ def finding(number):
     """Ticketing, which knows one object, by this number."""
 
     def answer(command):
-        if isinstance(command, of_tickets.FindTicket | of_issues.FindIssue | of_issues.FindPart):
+        if isinstance(command, of_tickets.FindTicket | of_issues.FindIssue | of_parts.FindPart):
             kind = command.NAME.removeprefix("find_")
             if command.number == number:
                 return Answered(ok=True, result={kind: {"id": str(OTHER), "number": number}, "text": ""})

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 from deskstream.contracts import issues as of_issues
+from deskstream.contracts import part_commands as of_parts
 from deskstream.contracts import ticket_commands as asked
 from deskstream.messaging import Declaration, Service
 from deskstream.testkit.eventually import eventually
@@ -45,7 +46,7 @@ class Around:
         return (await self.ask(filed))["issue"]
 
     async def part(self, name, kind, **more):
-        return (await self.ask(of_issues.SavePart(name=name, kind=kind, **more)))["part"]
+        return (await self.ask(of_parts.SavePart(name=name, kind=kind, **more)))["part"]
 
     async def has_said(self, event):
         said = "SELECT count(*) FROM journal WHERE subject LIKE $1"

@@ -4,6 +4,7 @@ import pytest
 
 from deskstream.contracts import Refused
 from deskstream.contracts import issues as asked
+from deskstream.contracts import part_commands as of_parts
 from deskstream.contracts import ticket_commands as of_tickets
 from deskstream.contracts.chain_facts import PartKind
 from deskstream.contracts.linked import IssueStage
@@ -31,7 +32,7 @@ def in_stage(stage):
 
 
 def save(desk, new, above, **fields):
-    return desk.tell_part(new, Wish(new, asked.SavePart(**fields), by=ANNA, known=Known(parent=above)))
+    return desk.tell_part(new, Wish(new, of_parts.SavePart(**fields), by=ANNA, known=Known(parent=above)))
 
 
 def expected(before, after):
@@ -225,9 +226,9 @@ def test_w14_a_part_moves_with_what_is_below_and_never_below_itself():
     desk.parts[feature.id] = Part(feature)
     below = Known(parent=other, above=(other.id, feature.id))
     with pytest.raises(Refused) as refused:
-        desk.ask(feature.id, asked.MovePart, parent=other.id, known=below)
+        desk.ask(feature.id, of_parts.MovePart, parent=other.id, known=below)
     assert refused.value.code == "part_below_itself"
-    moved, _ = desk.ask(feature.id, asked.MovePart, parent=other.id, known=Known(parent=other, above=(other.id,)))
+    moved, _ = desk.ask(feature.id, of_parts.MovePart, parent=other.id, known=Known(parent=other, above=(other.id,)))
     assert (moved.before, moved.after.parent) == (above.id, other.id)
 
 
@@ -235,20 +236,20 @@ def test_w14_a_part_with_work_on_it_is_not_deleted_and_says_what_stands_in_the_w
     desk, part = Desk(), made_part(PartKind.PRODUCT)
     desk.parts[part.id] = Part(part)
     with pytest.raises(Refused, match="3 parts, 12 tickets") as refused:
-        desk.ask(part.id, asked.DeletePart, reason="old", known=Known(below=("3 parts", "12 tickets")))
+        desk.ask(part.id, of_parts.DeletePart, reason="old", known=Known(below=("3 parts", "12 tickets")))
     assert refused.value.code == "part_has_work"
-    assert names(desk.ask(part.id, asked.DeletePart, reason="old")) == ["part_deleted", "part_staffed"]
-    assert names(desk.ask(part.id, asked.RestorePart)) == ["part_restored", "part_staffed"]
+    assert names(desk.ask(part.id, of_parts.DeletePart, reason="old")) == ["part_deleted", "part_staffed"]
+    assert names(desk.ask(part.id, of_parts.RestorePart)) == ["part_restored", "part_staffed"]
 
 
 def test_w1_there_is_one_default_part_and_it_stays():
     desk, old, new = Desk(), made_part(default=True), made_part()
     desk.parts |= {part.id: Part(part) for part in (old, new)}
-    desk.ask(new.id, asked.SavePart, default=True, known=Known(defaults=(old.id,)))
+    desk.ask(new.id, of_parts.SavePart, default=True, known=Known(defaults=(old.id,)))
     desk.settle()
     assert (desk.parts[old.id].facts.default, desk.parts[new.id].facts.default) == (False, True)
     assert [event.part_id for event in desk.told(DefaultPassed)] == [old.id]
-    for kind, more in ((asked.SavePart, {"default": False}), (asked.DeletePart, {"reason": "x"})):
+    for kind, more in ((of_parts.SavePart, {"default": False}), (of_parts.DeletePart, {"reason": "x"})):
         with pytest.raises(Refused) as refused:
             desk.ask(new.id, kind, **more)
         assert refused.value.code == "default_part_is_needed"

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from deskstream.contracts import issues as of_issues
+from deskstream.contracts import part_commands as of_parts
 from deskstream.contracts import ticket_commands as asked
 from deskstream.contracts.envelope import HEADER_ID, HEADER_SEQUENCE, HEADER_TYPE, Stamp, encode, event_type
 from deskstream.contracts.linked import UNCLOSED
@@ -86,7 +87,7 @@ async def test_w14_a_solved_ticket_keeps_its_part_and_an_issue_taken_up_again_go
     await around.ask(asked.SolveTicket(ticket_id=one["id"], category="confirmed"))
     await around.ask(of_issues.AcceptIssue(issue_id=issue["id"]))
     await around.ask(of_issues.MoveIssue(issue_id=issue["id"], stage="completed"))
-    removal = of_issues.DeletePart(part_id=shop["id"], reason="old")
+    removal = of_parts.DeletePart(part_id=shop["id"], reason="old")
     assert await around.refused(removal) == "part_has_work"
     await around.ask(asked.ChangeTicket(ticket_id=one["id"], part_id=(await around.part("Desk", "product"))["id"]))
     await around.ask(removal)
@@ -104,17 +105,17 @@ async def test_w9_w14_what_is_restored_stands_on_parts_that_are_there(around):
         asked.DeleteTicket(ticket_id=lost["id"], reason="a slip"),
         asked.DeleteTicket(ticket_id=kept["id"], reason="a slip"),
         of_issues.DeleteIssue(issue_id=issue["id"], reason="a slip"),
-        *(of_issues.DeletePart(part_id=part["id"], reason="old") for part in (rows, cart)),
+        *(of_parts.DeletePart(part_id=part["id"], reason="old") for part in (rows, cart)),
     ]
     for command in gone:
         await around.ask(command)
     tickets = [(await around.ask(asked.RestoreTicket(ticket_id=one["id"])))["ticket"] for one in (lost, kept)]
     again = (await around.ask(of_issues.RestoreIssue(issue_id=issue["id"])))["issue"]
     assert [one["part"]["number"] for one in (*tickets, again)] == [1, shop["number"], 1]
-    assert await around.refused(of_issues.RestorePart(part_id=rows["id"])) == "parent_is_deleted"
+    assert await around.refused(of_parts.RestorePart(part_id=rows["id"])) == "parent_is_deleted"
     for part in (cart, rows):
-        await around.ask(of_issues.RestorePart(part_id=part["id"]))
-    tree = (await around.ask(of_issues.ListParts(below=shop["id"])))["parts"]
+        await around.ask(of_parts.RestorePart(part_id=part["id"]))
+    tree = (await around.ask(of_parts.ListParts(below=shop["id"])))["parts"]
     assert [part["name"] for part in tree] == ["Shop", "Cart", "Rows"]
 
 
@@ -143,7 +144,7 @@ async def test_w4_w14_the_follow_up_of_a_closed_ticket_opens_on_a_part_that_is_t
     await around.ask(asked.RecordCustomer(ticket_id=one["id"], confirmed=True))
     await around.ask(asked.SolveTicket(ticket_id=one["id"], category="confirmed"))
     await around.ticket(one, lambda it: it["stage"] == "closed")
-    await around.ask(of_issues.DeletePart(part_id=shop["id"], reason="old"))
+    await around.ask(of_parts.DeletePart(part_id=shop["id"], reason="old"))
     await hear_answer(one, nats_url)
 
     async def opened():

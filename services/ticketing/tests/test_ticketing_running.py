@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from deskstream.contracts import issues as of_issues
+from deskstream.contracts import part_commands as of_parts
 from deskstream.contracts import ticket_commands as asked
 from deskstream.testkit.desk import desk
 from deskstream.testkit.eventually import eventually
@@ -156,15 +157,15 @@ async def test_w14_the_product_tree_moves_and_keeps_its_work(around):
     rows = await around.part("Rows", "feature", parent=cart["id"])
     cells = await around.part("Cells", "feature", parent=rows["id"])
     pay = await around.part("Pay", "capability", parent=product["id"])
-    assert await around.refused(of_issues.MovePart(part_id=rows["id"], parent=cells["id"])) == "part_below_itself"
-    await around.ask(of_issues.MovePart(part_id=rows["id"], parent=pay["id"]))
-    tree = (await around.ask(of_issues.ListParts(below=pay["id"])))["parts"]
+    assert await around.refused(of_parts.MovePart(part_id=rows["id"], parent=cells["id"])) == "part_below_itself"
+    await around.ask(of_parts.MovePart(part_id=rows["id"], parent=pay["id"]))
+    tree = (await around.ask(of_parts.ListParts(below=pay["id"])))["parts"]
     assert [part["name"] for part in tree] == ["Pay", "Rows", "Cells"]
     one = await around.open(part_id=cells["id"])
-    assert await around.refused(of_issues.DeletePart(part_id=cells["id"], reason="old")) == "part_has_work"
-    assert await around.refused(of_issues.DeletePart(part_id=pay["id"], reason="old")) == "part_has_work"
+    assert await around.refused(of_parts.DeletePart(part_id=cells["id"], reason="old")) == "part_has_work"
+    assert await around.refused(of_parts.DeletePart(part_id=pay["id"], reason="old")) == "part_has_work"
     await around.ask(asked.ChangeTicket(ticket_id=one["id"], part_id=cart["id"]))
-    await around.ask(of_issues.DeletePart(part_id=cells["id"], reason="old"))
+    await around.ask(of_parts.DeletePart(part_id=cells["id"], reason="old"))
     assert await around.refused(asked.OpenTicket(title="x", part_id=cells["id"])) == "part_not_found"
 
 
@@ -188,7 +189,7 @@ async def test_what_nobody_knows_is_refused_by_name(around):
     nobody = uuid4()
     assert await around.refused(asked.CancelTicket(ticket_id=nobody, reason="x")) == "ticket_not_found"
     assert await around.refused(of_issues.MoveIssue(issue_id=nobody, stage="backlog")) == "issue_not_found"
-    assert await around.refused(of_issues.RestorePart(part_id=nobody)) == "part_not_found"
+    assert await around.refused(of_parts.RestorePart(part_id=nobody)) == "part_not_found"
     assert await around.refused(asked.OpenTicket(title="x", issue_id=nobody)) == "issue_not_found"
     assert await around.refused(asked.OpenTicket(title="x", part_id=nobody)) == "part_not_found"
     one = await around.open()

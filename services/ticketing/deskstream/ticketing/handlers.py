@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from deskstream.contracts import Event
 from deskstream.contracts import issues as of_issues
+from deskstream.contracts import part_commands as of_parts
 from deskstream.contracts import ticket_commands as of_tickets
 from deskstream.contracts.linked import IssueStage
 from deskstream.contracts.links import (
@@ -172,12 +173,12 @@ def _of_parts() -> list[Answers]:
     answer = partial(Answer, aggregate=PARTS, key=_wished, result=_show("part"))
     # Whatever else is decided in their batch would hang on a part that goes, or move one that they look at.
     alone: dict[type[Any], LookUp] = {
-        of_issues.MovePart: look_ups.moving_part,
-        of_issues.DeletePart: look_ups.deleting_part,
-        of_issues.RestorePart: look_ups.restoring_part,
+        of_parts.MovePart: look_ups.moving_part,
+        of_parts.DeletePart: look_ups.deleting_part,
+        of_parts.RestorePart: look_ups.restoring_part,
     }
     return [
-        answer(of_issues.SavePart, resolve=look_ups.saving_part),
+        answer(of_parts.SavePart, resolve=look_ups.saving_part),
         *(answer(kind, resolve=look, alone=True) for kind, look in alone.items()),
     ]
 
@@ -190,8 +191,8 @@ QUERIES: list[Answers] = [
     Query(of_tickets.ReadChain, chain.read_chain),
     Query(of_issues.FindIssue, reading.find_issue),
     Query(of_issues.ListIssues, reading.list_issues),
-    Query(of_issues.FindPart, reading.find_part),
-    Query(of_issues.ListParts, reading.list_parts),
+    Query(of_parts.FindPart, reading.find_part),
+    Query(of_parts.ListParts, reading.list_parts),
 ]
 
 

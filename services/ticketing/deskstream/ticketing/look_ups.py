@@ -12,18 +12,15 @@ from deskstream.contracts.issues import (
     AcceptIssue,
     ApproveAnswer,
     ChangeIssue,
-    DeletePart,
     FileIssue,
     MarkSecurity,
     MoveIssue,
-    MovePart,
     PublishIssue,
     RelateIssue,
     RestoreIssue,
-    RestorePart,
-    SavePart,
 )
 from deskstream.contracts.links import TicketContinued
+from deskstream.contracts.part_commands import DeletePart, MovePart, RestorePart, SavePart
 from deskstream.contracts.ticket_commands import ChangeTicket, LinkIssue, OpenTicket, RestoreTicket
 from deskstream.contracts.ticket_talk import CustomerAnswered, IssueAwaited, TicketAwaited
 from deskstream.messaging import Heard, Tx

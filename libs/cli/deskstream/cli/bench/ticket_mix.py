@@ -12,8 +12,9 @@ from deskstream.contracts import Command
 from deskstream.contracts.chain_facts import PartKind, Severity
 from deskstream.contracts.facts import ConversationFacts
 from deskstream.contracts.ids import IssueId, PartId, TicketId
-from deskstream.contracts.issues import FileIssue, SavePart
+from deskstream.contracts.issues import FileIssue
 from deskstream.contracts.linked import ConversationRef
+from deskstream.contracts.part_commands import SavePart
 from deskstream.contracts.ticket_commands import (
     AddTicketTask,
     ChangeTicket,

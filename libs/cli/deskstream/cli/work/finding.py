@@ -9,7 +9,8 @@ from deskstream.cli.problem import misused
 from deskstream.cli.work.names import number_of
 from deskstream.contracts.conversation import FindConversation
 from deskstream.contracts.crm import FindAccount
-from deskstream.contracts.issues import FindIssue, FindPart
+from deskstream.contracts.issues import FindIssue
+from deskstream.contracts.part_commands import FindPart
 
 NAME_TO: Final = 200
 """Characters: no account has a longer name."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 from pydantic_core import to_json
 
-from deskstream.contracts import Command, Contract, issues, ticket_commands
+from deskstream.contracts import Command, Contract, issues, part_commands, ticket_commands
 from deskstream.gateway.api.commands import Asking, run
 from deskstream.gateway.api.documents import asked, document, schema_of, schemas_of
 from deskstream.gateway.api.preconditions import no_precondition
@@ -34,7 +34,7 @@ _COMMANDS: Final[dict[Kind, dict[str, type[Command]]]] = {
         "change": issues.ChangeIssue,
         "move": issues.MoveIssue,
     },
-    PART: {"delete": issues.DeletePart, "restore": issues.RestorePart},
+    PART: {"delete": part_commands.DeletePart, "restore": part_commands.RestorePart},
 }
 """Only what can be taken back: solving and canceling cannot (W3), and are asked ticket by ticket."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeAlias
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic_core import to_json
 
-from deskstream.contracts import Command, issues, ticket_commands
+from deskstream.contracts import Command, issues, part_commands, ticket_commands
 from deskstream.contracts.crm import FindContact
 from deskstream.gateway.api import work_names as names
 from deskstream.gateway.api.commands import Asking, run
@@ -71,11 +71,11 @@ OFFERS: Final = (
     WorkOffer("DELETE", _ISSUE_TASK, issues.ChangeIssueTask, names.dropped_issue_task),
     WorkOffer("POST", _RELATION, issues.RelateIssue, names.issue_relation),
     WorkOffer("DELETE", _RELATION, issues.UnrelateIssue, names.issue_relation),
-    WorkOffer("POST", "/api/parts", issues.SavePart, names.new_part, HTTPStatus.CREATED),
-    WorkOffer("PATCH", _P, issues.SavePart, names.part),
-    WorkOffer("DELETE", _P, issues.DeletePart, names.part),
-    WorkOffer("POST", f"{_P}/restore", issues.RestorePart, names.part),
-    WorkOffer("POST", f"{_P}/move/{{parent}}", issues.MovePart, names.parent),
+    WorkOffer("POST", "/api/parts", part_commands.SavePart, names.new_part, HTTPStatus.CREATED),
+    WorkOffer("PATCH", _P, part_commands.SavePart, names.part),
+    WorkOffer("DELETE", _P, part_commands.DeletePart, names.part),
+    WorkOffer("POST", f"{_P}/restore", part_commands.RestorePart, names.part),
+    WorkOffer("POST", f"{_P}/move/{{parent}}", part_commands.MovePart, names.parent),
 )
 
 _SAID_BY_ADDRESS: Final[dict[Address, frozenset[str]]] = {
@@ -103,8 +103,8 @@ READS: Final[tuple[type[Command], ...]] = (
     ticket_commands.ReadChain,
     issues.FindIssue,
     issues.ListIssues,
-    issues.FindPart,
-    issues.ListParts,
+    part_commands.FindPart,
+    part_commands.ListParts,
 )
 
 CALLS: tuple[type[Command], ...] = (ticket_commands.OpenTicket, *dict.fromkeys(offer.kind for offer in OFFERS), *READS)

@@ -11,8 +11,9 @@ from pydantic_core import to_json
 from deskstream.contracts import Command
 from deskstream.contracts.chain_facts import Severity
 from deskstream.contracts.ids import AccountId, ContactId, PartId
-from deskstream.contracts.issues import ListIssues, ListParts
+from deskstream.contracts.issues import ListIssues
 from deskstream.contracts.linked import IssueStage
+from deskstream.contracts.part_commands import ListParts
 from deskstream.contracts.ticket_commands import ListCustomerTickets
 from deskstream.gateway.api.caller import Caller, caller
 from deskstream.gateway.api.commands import run

@@ -10,8 +10,9 @@ from fastapi import Depends, Path
 from deskstream.contracts import Command
 from deskstream.contracts.crm import FindContact
 from deskstream.contracts.ids import ContactId
-from deskstream.contracts.issues import FindIssue, FindPart
+from deskstream.contracts.issues import FindIssue
 from deskstream.contracts.linked import ConversationRef
+from deskstream.contracts.part_commands import FindPart
 from deskstream.contracts.ticket_commands import FindTicket
 from deskstream.gateway.api.caller import Caller, caller
 from deskstream.gateway.api.commands import run

@@ -8,7 +8,8 @@ from asyncpg import Record
 from deskstream.contracts import Refused
 from deskstream.contracts.chain_facts import IssueFacts, TicketFacts
 from deskstream.contracts.confidential import named_in
-from deskstream.contracts.issues import FindIssue, FindPart, ListIssues, ListParts
+from deskstream.contracts.issues import FindIssue, ListIssues
+from deskstream.contracts.part_commands import FindPart, ListParts
 from deskstream.contracts.ticket_commands import CountTickets, FindTicket, ListCustomerTickets, ListTickets
 from deskstream.contracts.vistas import TRACKERS, TRIAGES
 from deskstream.messaging import Tx

@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias, assert_never
 from deskstream.contracts import Event, Refused
 from deskstream.contracts.chain_facts import PartFacts, PartKind, Tombstone, Weight
 from deskstream.contracts.ids import PartId
-from deskstream.contracts.issues import DeletePart, MovePart, RestorePart, SavePart
 from deskstream.contracts.links import DefaultPassed, PartTicketJoined, PartTicketLeft
+from deskstream.contracts.part_commands import DeletePart, MovePart, RestorePart, SavePart
 from deskstream.contracts.parts import PartStaffed
 from deskstream.contracts.ticketing import PartDeleted, PartEvent, PartMoved, PartRestored, PartSaved, PartWeighed
 from deskstream.ticketing.domain.part.state import Part, PartState, Unmade
