@@ -122,6 +122,18 @@ def test_w12_every_link_that_it_had_is_withheld_once_it_is_confidential(then):
     assert len(told.links) == (1 if then == "unsure" else 2)
 
 
+@pytest.mark.parametrize("reveals", ["yes", "unsure"])
+def test_w12_a_link_that_was_not_published_because_it_could_reveal_something_is_withheld(reveals):
+    desk = Desk()
+    issue = desk.file()
+    desk.accept(issue)
+    desk.ask(issue, asked.PublishIssue, link=LINK, reveals=reveals, known=Known(people=(ANNA,)))
+    assert desk.told(confidential.ConfidentialityChanged)[-1].links == (confidential.link_name(LINK),)
+    if reveals == "unsure":
+        desk.ask(issue, asked.PublishIssue, link=LINK, reveals="no", by=CARLA, known=Known(people=(CARLA,)))
+        assert desk.told(confidential.ConfidentialityChanged)[-1].links == ()
+
+
 def test_w12_what_is_held_is_released_by_somebody_of_the_part_alone():
     desk = Desk()
     issue = desk.file(security="unsure")

@@ -84,6 +84,8 @@ class IssueWeighed(IssueEvent):
 
 class IssueSecurityMarked(IssueEvent):
     reason: str = ""
+    link: str | None = None
+    """What somebody wanted to publish when he found that it could reveal a vulnerability: nobody is told it."""
 
 
 class IssuePublished(IssueEvent):
@@ -94,6 +96,8 @@ class PublicationHeld(IssueEvent):
     """It might reveal a vulnerability: colleagues are asked first."""
 
     asked: tuple[AgentId, ...] = ()
+    link: str | None = None
+    """What was to be published: nobody is told it meanwhile."""
 
 
 class LeftOut(Contract):

@@ -56,9 +56,10 @@ def publish(facts: IssueFacts, wish: Wish[PublishIssue], now: datetime) -> list[
     if facts.security == "yes":
         raise Refused("issue_is_confidential", f"ISS-{facts.number} is confidential and is not published.")
     if asked.reveals == "yes":
-        return [said(IssueSecurityMarked, facts, now, _marked("yes"), reason="it could reveal a vulnerability")]
+        reason = "it could reveal a vulnerability"
+        return [said(IssueSecurityMarked, facts, now, _marked("yes"), reason=reason, link=asked.link)]
     if asked.reveals == "unsure":
-        return [said(PublicationHeld, facts, now, _marked("unsure"), asked=wish.known.people)]
+        return [said(PublicationHeld, facts, now, _marked("unsure"), asked=wish.known.people, link=asked.link)]
     if facts.security == "unsure":
         insist_on_somebody_of_the_part(wish)
     return [said(IssuePublished, facts, now, {"security": "no", "public_link": asked.link})]

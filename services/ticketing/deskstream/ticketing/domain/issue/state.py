@@ -14,9 +14,11 @@ from deskstream.contracts.issues import (
     IssueFiled,
     IssueMoved,
     IssueRelated,
+    IssueSecurityMarked,
     IssueTextChanged,
     IssueUnrelated,
     IssueWatched,
+    PublicationHeld,
 )
 from deskstream.contracts.linked import ConversationRef, IssueRef
 from deskstream.contracts.links import TicketJoined, TicketLeft
@@ -57,7 +59,7 @@ class Issue:
     original: IssueRef | None = None
     """Of a duplicate."""
     withheld: tuple[str, ...] = ()
-    """Links that it had: if it becomes confidential, nobody is told them."""
+    """Links that it had, or was to have: if it becomes confidential, nobody is told them."""
     tickets: Mapping[TicketId, Joined] = field(default_factory=dict)
     moved: Mapping[TicketId, Joined | None] = field(default_factory=dict)
     """What of `tickets` is not stored yet; None: gone."""
@@ -114,10 +116,11 @@ def _told(after: Issue, before: Issue, event: IssueEvent) -> Issue:
 
 
 def _links_it_had(before: Issue, event: IssueEvent) -> tuple[str, ...]:
-    link = before.facts.public_link
-    if link is None or link == event.after.public_link:
-        return before.withheld
-    return tuple(dict.fromkeys((*before.withheld, link)))[-WITHHELD_LIMIT:]
+    links = [before.facts.public_link]
+    if isinstance(event, IssueSecurityMarked | PublicationHeld):
+        links.append(event.link)
+    unsaid = (link for link in links if link is not None and link != event.after.public_link)
+    return tuple(dict.fromkeys((*before.withheld, *unsaid)))[-WITHHELD_LIMIT:]
 
 
 def _taken_up(before: Issue, moved: IssueMoved) -> bool:
