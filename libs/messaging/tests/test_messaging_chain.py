@@ -201,18 +201,6 @@ async def test_a_refusal_is_answered_and_journaled_and_changes_nothing(database,
         assert await counting.pool.fetchval("SELECT count(*) FROM counters") == 0
 
 
-async def test_p12_the_same_key_gets_the_same_answer_and_another_body_is_refused(database, nats_url):
-    async with desk([COUNTING, SUMMING], database, nats_url) as services:
-        call = services["summing"].call
-        ask = Count(counter="a", times=2)
-        answers = await asyncio.gather(*(call(ask, idempotency_key="once") for _ in range(20)))
-        assert {answer.result["total"] for answer in answers} == {2}
-        other = await call(Count(counter="a", times=3), idempotency_key="once")
-        assert other.error is not None
-        assert other.error.code == "idempotency_key_reused"
-        assert await services["counting"].pool.fetchval("SELECT total FROM counters") == 2
-
-
 async def test_a_command_that_breaks_its_contract_names_the_field(database, nats_url, broker):
     async with desk([COUNTING, SUMMING], database, nats_url):
         for body in (b"{}", b"", b'{"counter": 7}', b"[1]"):

@@ -42,6 +42,10 @@ _COMMAND_HEADERS: Final = {
             "maxLength": 200,
             "description": "The same key and body: the same answer for 24 h.",
         },
+        "Request-Digest": {
+            **_TEXT,
+            "description": "Compared instead of the body, where the asker makes that of more than it was asked.",
+        },
         "Actor": {**_TEXT, "description": "Who asks: a dev-org member's handle."},
     },
 }

@@ -43,7 +43,7 @@ async def known_answers(tx: Tx, items: Sequence[Item]) -> tuple[list[Item], list
     for item in items:
         if item.source is Source.COMMAND and item.idempotency_key in known:
             request, answer = known[item.idempotency_key]
-            answered.append((item, answer if request == request_hash(item) else KEY_REUSED))
+            answered.append((item, answer if request in (request_hash(item), _body_hash(item)) else KEY_REUSED))
         else:
             fresh.append(item)
     return fresh, answered
@@ -81,4 +81,10 @@ async def forget(tx: Tx, before: datetime) -> None:
 
 def request_hash(item: Item) -> bytes:
     """What tells a repeated command from another one under the same key."""
+    if item.request_digest is None:
+        return _body_hash(item)
+    return sha256(f"{item.subject}\n\n{item.request_digest}".encode()).digest()
+
+
+def _body_hash(item: Item) -> bytes:
     return sha256(item.subject.encode() + b"\n" + item.body).digest()

@@ -19,6 +19,7 @@ from deskstream.contracts.health import HealthRead, ReadHealth
 from deskstream.contracts.journal import OfLane, ReadHeads, ReadJournal
 from deskstream.messaging import journal
 from deskstream.messaging.acknowledging import UNAVAILABLE
+from deskstream.messaging.declare import RequestKey
 from deskstream.messaging.fates import is_transient
 from deskstream.messaging.item import Item, Source
 from deskstream.messaging.runner import Runner
@@ -26,6 +27,7 @@ from deskstream.messaging.trace_context import HEADER, callers_context, context_
 from deskstream.messaging.wiring import Wiring
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+REQUEST_DIGEST: Final = "Request-Digest"
 ACTOR: Final = "Actor"
 KEY_LIMIT: Final = 200
 WORKERS: Final = 500
@@ -95,17 +97,30 @@ class CommandDesk:
         if len(key) > KEY_LIMIT:
             raise Refused("invalid_idempotency_key", f"An idempotency key has at most {KEY_LIMIT} characters.")
         return await self.ask(
-            asked, idempotency_key=key, actor=headers.get(ACTOR), body=bytes(message.body), context=context_in(headers)
+            asked,
+            idempotency_key=key,
+            actor=headers.get(ACTOR),
+            body=bytes(message.body),
+            context=context_in(headers),
+            request_digest=headers.get(REQUEST_DIGEST),
         )
 
     async def ask(
-        self, asked: Any, *, idempotency_key: str, actor: str | None, body: bytes, context: str | None = None
+        self,
+        asked: Any,
+        *,
+        idempotency_key: str,
+        actor: str | None,
+        body: bytes,
+        context: str | None = None,
+        request_digest: str | None = None,
     ) -> str:
         """Puts a command into the next batch; returns its answer after commit."""
         name = type(asked).__name__
         item = Item(
             source=Source.COMMAND, lane="commands", key=idempotency_key, sequence=0, type=name, subject=name,
             body=body, actor=actor, idempotency_key=idempotency_key, asked=asked, context=context,
+            request_digest=request_digest,
             future=asyncio.get_running_loop().create_future(),
         )  # fmt: skip
         self._runner.offer_command(item)
@@ -128,7 +143,7 @@ async def call(
     command: Command,
     *,
     service: str | None = None,
-    idempotency_key: str | None = None,
+    idempotency_key: str | RequestKey | None = None,
     actor: str | None = None,
     within: float = 5.0,
 ) -> Answered:
@@ -136,7 +151,10 @@ async def call(
 
     Raises `TimeoutError` when nobody answers within `within` seconds; a service that is just starting is waited for.
     """
-    headers = {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
+    if isinstance(idempotency_key, RequestKey):
+        headers = {IDEMPOTENCY_KEY: idempotency_key.key, REQUEST_DIGEST: idempotency_key.digest}
+    else:
+        headers = {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
     if actor:
         headers[ACTOR] = actor
     if context := callers_context():

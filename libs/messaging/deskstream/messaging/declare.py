@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources.abc import Traversable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -198,6 +198,14 @@ class Outcome:
     external_id: str | None = None
 
 
+class RequestKey(NamedTuple):
+    """The idempotency key of a request that becomes a command by way of look-ups, which may be others when repeated."""
+
+    key: str
+    digest: str
+    """Of the request: compared instead of the command."""
+
+
 class Running(Protocol):
     """A started service, as its own background parts (SMTP server, HTTP server) see it."""
 
@@ -207,7 +215,13 @@ class Running(Protocol):
     async def ask(self, message: Any, *, idempotency_key: str, actor: str | None = None) -> Answered:
         """Runs a message through this service's own runner; returns after commit."""
 
-    async def call(self, command: Command, *, idempotency_key: str | None = None, actor: str | None = None) -> Answered:
+    async def call(
+        self,
+        command: Command,
+        *,
+        idempotency_key: str | RequestKey | None = None,
+        actor: str | None = None,
+    ) -> Answered:
         """Asks another service over NATS. Raises `TimeoutError` when nobody answers in time."""
 
 

@@ -63,6 +63,8 @@ class Item:
     """A try of it was counted before any handler saw it, which holds its key until it comes to an end."""
     actor: str | None = None
     idempotency_key: str = ""
+    request_digest: str | None = None
+    """Tells repeats of a command, in whose body there may stand something else meanwhile."""
     future: "asyncio.Future[str] | None" = None
     asked: Any = None
     """A command, decoded; for a timer the aggregate's name is `type`."""

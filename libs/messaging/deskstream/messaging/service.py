@@ -20,7 +20,7 @@ from deskstream.messaging.accounts import learn_account
 from deskstream.messaging.backlog import Backlog, Look, backlog_of, lags_of, told
 from deskstream.messaging.batch import Batch, Done
 from deskstream.messaging.connection import Reach, Wish, client_of, denied_subject, make_broker, read_any_frame
-from deskstream.messaging.declare import Declaration, Figure, Service
+from deskstream.messaging.declare import Declaration, Figure, RequestKey, Service
 from deskstream.messaging.ending import end
 from deskstream.messaging.failpoints import FailPoints
 from deskstream.messaging.figures import Figures
@@ -205,7 +205,13 @@ class RunningService:
         answer = await self._desk.ask(message, idempotency_key=idempotency_key, actor=actor, body=body)
         return Answered.model_validate_json(answer)
 
-    async def call(self, command: Command, *, idempotency_key: str | None = None, actor: str | None = None) -> Answered:
+    async def call(
+        self,
+        command: Command,
+        *,
+        idempotency_key: str | RequestKey | None = None,
+        actor: str | None = None,
+    ) -> Answered:
         """Asks another service."""
         return await commands.call(client_of(self.broker), command, idempotency_key=idempotency_key, actor=actor)
 
