@@ -33,7 +33,7 @@ from deskstream.gateway.config import Settings
 from deskstream.gateway.handlers import project
 from deskstream.gateway.live import LiveFeed
 from deskstream.gateway.server import http
-from deskstream.messaging import Heard
+from deskstream.messaging import Heard, RequestKey
 
 MONDAY = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 NAMES = UUID("6a2f7c7e-55a8-4d30-9a0b-0d5e4f6b1c11")
@@ -148,10 +148,18 @@ class Service:
     pool: "asyncpg.Pool[asyncpg.Record]"
     name: str = "gateway"
     calls: list[tuple[Command, str | None, str | None]] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    """Of the requests that the calls were made of, as far as they were made of one."""
     answer: Callable[[Command], Answered] = lambda command: Answered(ok=True, result={"state": "queued"})
 
-    async def call(self, command: Command, *, idempotency_key: str | None = None, actor: str | None = None) -> Answered:
-        self.calls.append((command, idempotency_key, actor))
+    async def call(
+        self, command: Command, *, idempotency_key: str | RequestKey | None = None, actor: str | None = None
+    ) -> Answered:
+        key = idempotency_key
+        if isinstance(key, RequestKey):
+            key, digest = key
+            self.digests.append(digest)
+        self.calls.append((command, key, actor))
         return self.answer(command)
 
     async def ask(self, message: Any, *, idempotency_key: str, actor: str | None = None) -> Answered:

@@ -1,8 +1,10 @@
 """POST /api/conversations/{conversation}/{what}: every command that a conversation takes, from one table."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
@@ -21,7 +23,7 @@ from deskstream.gateway.api.documents import asked, document, schema_of
 from deskstream.gateway.api.pages import Named, conversation_id
 from deskstream.gateway.api.problems import HttpProblem
 from deskstream.gateway.api.statuses import status_of
-from deskstream.messaging import Running
+from deskstream.messaging import RequestKey, Running
 
 router = APIRouter()
 
@@ -88,7 +90,9 @@ def idempotency_key(
     return f"{agent}:{given}"
 
 
-async def run(running: Running, command: Command, *, key: str | None = None, actor: str | None) -> dict[str, Any]:
+async def run(
+    running: Running, command: Command, *, key: str | RequestKey | None = None, actor: str | None
+) -> dict[str, Any]:
     """What the owner of the rule answers; raises `HttpProblem` when it refuses."""
     if len(command.model_dump_json()) > MESSAGE_LIMIT:
         raise HttpProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "A command may have 64 KiB as a message.")
@@ -101,7 +105,7 @@ async def run(running: Running, command: Command, *, key: str | None = None, act
     raise HttpProblem(status_of(refusal.code), refusal.code, refusal.sentence, **refusal.details)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asking:
     """A request for a command: who asks, with which key, and where the answer comes from."""
 
@@ -109,13 +113,32 @@ class Asking:
     here: Annotated[Context, Depends(context)]
     agent: Annotated[AgentId, Depends(author)]
     key: Annotated[str, Depends(idempotency_key)]
+    _sent: dict[str, Any] = field(init=False, default_factory=dict)
+
+    async def fields(self) -> dict[str, Any]:
+        """What the body says."""
+        self._sent = await document(self.request)
+        return dict(self._sent)
+
+    async def run(self, command: Command, *, step: str = "") -> dict[str, Any]:
+        """Runs a command that the request asks for, or one `step` of it.
+
+        A repeated request is known by what was sent: what is looked up for it may read otherwise by then.
+        """
+        key = RequestKey(f"{self.key}:{step}" if step else self.key, self._digest())
+        return await run(self.here.running, command, key=key, actor=self.agent)
+
+    def _digest(self) -> str:
+        asked = self.request
+        whole = [asked.method, asked.url.path, asked.url.query, asked.headers.get("if-match"), self._sent]
+        return sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     async def answer(self, offer: Offer, given: dict[str, Any]) -> Response:
         """Runs the offer's command with the request's body; `given` says what the address says already."""
         if offer.as_agent:
             given = given | {"agent": self.agent}
-        command = asked(offer.kind, await document(self.request), given)
-        result = await run(self.here.running, command, key=self.key, actor=self.agent)
+        command = asked(offer.kind, await self.fields(), given)
+        result = await self.run(command)
         return Response(to_json(result), offer.status, media_type="application/json")
 
 

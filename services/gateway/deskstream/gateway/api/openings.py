@@ -17,7 +17,7 @@ from deskstream.gateway.api import work_names as names
 from deskstream.gateway.api.caller import Caller
 from deskstream.gateway.api.commands import Asking, run
 from deskstream.gateway.api.context import Context
-from deskstream.gateway.api.documents import asked, document, reference_to, schema_of, schemas_of
+from deskstream.gateway.api.documents import asked, reference_to, schema_of, schemas_of
 from deskstream.gateway.api.pages import Named, conversation_id
 from deskstream.gateway.api.preconditions import etag, no_precondition
 from deskstream.gateway.api.problems import HttpProblem
@@ -95,7 +95,7 @@ async def open_from_conversation(asking: Annotated[Asking, Depends()], conversat
 
     Who asks, for which account and on which channel, the conversation says. The two are linked both ways.
     """
-    fields: dict[str, Any] = await document(asking.request)
+    fields = await asking.fields()
     found = await conversation_id(asking.here.running, conversation)
     chosen = {name: fields.pop(name) for name in ("messages",) if name in fields}
     wanted = asked(PrefillTicket, chosen, {"conversation_id": found})
@@ -115,11 +115,11 @@ async def open_from_conversation(asking: Annotated[Asking, Depends()], conversat
 async def file_for_ticket(asking: Annotated[Asking, Depends()], here: Here, who: Who, ticket: TicketNamed) -> Response:
     """The ticket links it by itself; with `wait` it waits for it."""
     given = {"tickets": [(await _not_deleted(here, TICKET, ticket, who))["id"]]}
-    return await answer(asking, FileIssue, await document(asking.request), given, HTTPStatus.CREATED)
+    return await answer(asking, FileIssue, await asking.fields(), given, HTTPStatus.CREATED)
 
 
 async def _open(asking: Asking, who: Who, given: Given) -> Response:
-    fields = await document(asking.request)
+    fields = await asking.fields()
     contact = fields.pop("contact", None)
     known = dict.fromkeys(_SAID_BY_CRM) if contact is None else await names.requester(asking.here, who, contact)
     return await answer(asking, OpenTicket, fields, known | _OF_NONE | given, HTTPStatus.CREATED)
@@ -128,8 +128,8 @@ async def _open(asking: Asking, who: Who, given: Given) -> Response:
 def _filing(word: str) -> Callable[..., Awaitable[Response]]:
     async def file_and_link(asking: Annotated[Asking, Depends()], here: Here, who: Who, issue: IssueNamed) -> Response:
         old = await _not_deleted(here, ISSUE, issue, who)
-        filing = asked(FileIssue, await document(asking.request), {})
-        new = (await run(here.running, filing, key=asking.key, actor=asking.agent))["issue"]
+        filing = asked(FileIssue, await asking.fields(), {})
+        new = (await asking.run(filing))["issue"]
         linked = await _link_or_undo(asking, LINKING[word](IssueId(old["id"]), IssueId(new["id"])), new)
         content = {"issue": new, "linked": linked}
         return Response(to_json(content), HTTPStatus.CREATED, etag(new["version"]), "application/json")
@@ -150,14 +150,13 @@ async def _link_or_undo(asking: Asking, linking: Command, new: dict[str, Any]) -
     """The other issue after its link. Each step has a key of its own, so that a repeated request goes on where it
     broke off; where the link is refused, the new issue does not stay behind. Where ticketing is unwell nothing is
     undone: the repeated request would link what is gone."""
-    running, agent, key = asking.here.running, asking.agent, asking.key
     try:
-        linked: dict[str, Any] = (await run(running, linking, key=f"{key}:link", actor=agent))["issue"]
+        linked: dict[str, Any] = (await asking.run(linking, step="link"))["issue"]
     except HttpProblem as refusal:
         if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise  # Nobody said no: the same request again goes on from here.
         gone = DeleteIssue(issue_id=IssueId(new["id"]), reason=f"Filed to be linked, which was refused: {refusal.code}")
-        await run(running, gone, key=f"{key}:undo", actor=agent)
+        await asking.run(gone, step="undo")
         raise
     return linked
 

@@ -11,8 +11,8 @@ from pydantic_core import to_json
 from deskstream.contracts import Command, issues, part_commands, ticket_commands
 from deskstream.contracts.crm import FindContact
 from deskstream.gateway.api import work_names as names
-from deskstream.gateway.api.commands import Asking, run
-from deskstream.gateway.api.documents import asked, document, schema_of
+from deskstream.gateway.api.commands import Asking
+from deskstream.gateway.api.documents import asked, schema_of
 from deskstream.gateway.api.preconditions import etag, no_precondition, version_wanted
 from deskstream.gateway.api.work_names import Given
 
@@ -113,7 +113,7 @@ CALLS: tuple[type[Command], ...] = (ticket_commands.OpenTicket, *dict.fromkeys(o
 async def answer(asking: Asking, kind: type[Command], fields: Given, given: Given, status: HTTPStatus) -> Response:
     """Runs the command; its object's version is the answer's ETag."""
     command = asked(kind, fields, given)
-    result = await run(asking.here.running, command, key=asking.key, actor=asking.agent)
+    result = await asking.run(command)
     version = next((facts.get("version") for facts in result.values() if isinstance(facts, dict)), None)
     headers = etag(version) if version is not None else None
     return Response(to_json(result), status, headers, "application/json")
@@ -124,7 +124,7 @@ def _command(offer: WorkOffer) -> Callable[..., Awaitable[Response]]:
         asking: Annotated[Asking, Depends()], given: Annotated[Given, Depends(offer.address)]
     ) -> Response:
         unbound = {"version": None} if "version" in offer.kind.model_fields and "version" not in given else {}
-        return await answer(asking, offer.kind, await document(asking.request), given | unbound, offer.status)
+        return await answer(asking, offer.kind, await asking.fields(), given | unbound, offer.status)
 
     return respond
 
@@ -135,7 +135,7 @@ def _change(offer: WorkOffer) -> Callable[..., Awaitable[Response]]:
         version: Annotated[int | None, Depends(version_wanted)],
         given: Annotated[Given, Depends(offer.address)],
     ) -> Response:
-        fields = await document(asking.request)
+        fields = await asking.fields()
         return await answer(asking, offer.kind, fields, given | {"version": version}, offer.status)
 
     return respond
