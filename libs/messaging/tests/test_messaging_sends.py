@@ -47,6 +47,7 @@ class Post:
             state=DeliveryState(outcome.state),
             reason=outcome.reason,
             permanent=outcome.permanent,
+            kept_back=outcome.kept_back,
             external_id=outcome.external_id,
         )
 
@@ -94,6 +95,17 @@ async def test_a_permanent_failure_is_reported_and_holds_nobody_up(database, nat
         pool = services["posting"].pool
         await eventually(lambda: all_settled(pool))
         assert [state for _, state in await reports(pool)] == ["failed", "sent"]
+
+
+async def test_p17_what_is_kept_back_is_reported_as_that(database, nats_url):
+    post = Post(troubles={"loop": [SendFailed("this may be a loop", permanent=True, kept_back=True)]})
+    async with desk([COUNTING, posting(post)], database, nats_url) as services:
+        await services["posting"].call(Count(counter="a", note="loop"))
+        await services["posting"].call(Count(counter="a"))
+        pool = services["posting"].pool
+        await eventually(lambda: all_settled(pool))
+        kept = await pool.fetch("SELECT body::json ->> 'kept_back' AS kept FROM journal ORDER BY id")
+        assert [row["kept"] == "true" for row in kept] == [True, False]
 
 
 async def test_a_passing_failure_is_tried_again_before_what_follows(database, nats_url):

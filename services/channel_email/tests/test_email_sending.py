@@ -178,6 +178,7 @@ async def test_p17_the_11th_automatic_message_within_an_hour_stays_here(provider
     await provider.send(reply())
 
     assert failed.value.permanent
+    assert failed.value.kept_back
     assert len(smtp_sink.mails) == 11
 
 

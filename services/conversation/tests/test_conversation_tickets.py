@@ -164,20 +164,21 @@ def test_c17_whoever_wrote_meanwhile_is_asked_nothing_by_what_arrives_late(how):
 
 
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("left", "kept_back", "told"),
     [
-        pytest.param(True, [(TKT_7, "undeliverable")], id="W4: a reminder that comes back"),
-        pytest.param(False, [], id="P17: one that is kept back for fear of a loop"),
+        pytest.param(True, False, [(TKT_7, "undeliverable")], id="W4: a reminder that comes back"),
+        pytest.param(False, False, [(TKT_7, "undeliverable")], id="W4: one that is refused at once"),
+        pytest.param(False, True, [], id="P17: one that is kept back for fear of a loop"),
     ],
 )
-def test_of_an_automatic_message_a_ticket_hears_that_it_came_back(left, told):
+def test_of_an_automatic_message_a_ticket_hears_that_it_came_back(left, kept_back, told):
     story = with_tickets(Stage.WAITING_ON_USER, TicketStage.PENDING)
     speaks = SpeaksFor(ticket_id=TKT_7, asks="information")
     wanted = ReplyWanted(conversation_id=story.id, at=story.now, text="Are you there?", speaks_for=speaks)
     story.tell(SendWanted(story.id, ReplyId(new_id()), wanted, Sending(timedelta(), frozenset({"email"}))))
     if left:
         story.report()
-    assert spoken(story.bounce()) == told
+    assert spoken(story.bounce(kept_back=kept_back)) == told
 
 
 def test_c17_a_reply_that_was_thought_lost_and_arrived_spoke_for_its_ticket():

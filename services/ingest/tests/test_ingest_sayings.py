@@ -147,6 +147,7 @@ def test_a_delivery_report_is_passed_on():
         state=DeliveryState.FAILED,
         reason="550 no such user",
         permanent=True,
+        kept_back=True,
         external_id="<sent>",
     )
     assert decide(ADAS_THREAD, Reported(ARCHIVED, "email", report), NOW) == [
@@ -158,6 +159,7 @@ def test_a_delivery_report_is_passed_on():
             state=DeliveryState.FAILED,
             reason="550 no such user",
             permanent=True,
+            kept_back=True,
             external_id="<sent>",
         )
     ]

@@ -92,6 +92,7 @@ class DeliveryChanged(ConversationEvent):
     state: DeliveryState
     reason: str | None = None
     permanent: bool = False
+    kept_back: bool = False
     external_id: str | None = None
     """The channel's id of what was sent."""
 

@@ -192,6 +192,8 @@ class DeliveryReported(FromAdapter):
     reason: ShortText | None = None
     permanent: bool = False
     """A failure that no further try will mend."""
+    kept_back: bool = False
+    """Automatic, and nobody tried to send it, so that no two machines answer each other for ever."""
     external_id: ExternalId | None = None
     """The channel's id of what was sent."""
 

@@ -58,6 +58,7 @@ class DeliveryNoted(Event, lane=DELIVERY_LANE, key="conversation_id"):
     state: DeliveryState
     reason: str | None = None
     permanent: bool = False
+    kept_back: bool = False
     external_id: str | None = None
 
 

@@ -162,12 +162,16 @@ Answers: TypeAlias = Answer | Query
 
 
 class SendFailed(Exception):
-    """The provider did not take it; `permanent` when no further try will mend it."""
+    """The provider did not take it; `permanent` when no further try will mend it.
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+    `kept_back` when nobody tried, so that no two machines answer each other for ever.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool, kept_back: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
+        self.kept_back = kept_back
 
 
 class SendUnknown(Exception):
@@ -195,6 +199,7 @@ class Outcome:
     at: datetime
     reason: str | None = None
     permanent: bool = False
+    kept_back: bool = False
     external_id: str | None = None
 
 

@@ -142,7 +142,7 @@ class Sender:
             return Outcome("sent", at, external_id=external_id), "sent"
         except SendFailed as no:
             final = no.permanent or send.tries >= MAX_TRIES
-            outcome = Outcome("failed", at, reason=no.reason, permanent=final)
+            outcome = Outcome("failed", at, reason=no.reason, permanent=final, kept_back=no.kept_back)
             return outcome, "failed" if final else "queued"
         except (SendUnknown, TimeoutError) as doubt:
             return Outcome("unknown", at, reason=str(doubt) or "no answer in time"), "unknown"

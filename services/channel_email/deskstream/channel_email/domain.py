@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from deskstream.contracts.ids import ConversationId, ReplyId
@@ -132,12 +132,21 @@ def is_auto_reply(message: OutboundMessage) -> bool:
     return message.automatic and message.in_reply_to is not None and not message.reminds
 
 
-def refusal(history: History, *, automatic: bool, auto_reply: bool = False) -> str | None:
-    """Why a mail must not leave, or None."""
+class Refusal(NamedTuple):
+    """Why a mail must not leave."""
+
+    reason: str
+    may_be_a_loop: bool = False
+
+
+def refusal(history: History, *, automatic: bool, auto_reply: bool = False) -> Refusal | None:
+    """Whether a mail must not leave."""
     if history.hard_bounces >= HARD_BOUNCES:
-        return f"the address came back {history.hard_bounces} times as unknown: nothing more is sent there"
+        return Refusal(f"the address came back {history.hard_bounces} times as unknown: nothing more is sent there")
     if automatic and history.automatic_within_hour >= AUTOMATIC_AN_HOUR:
-        return f"{AUTOMATIC_AN_HOUR} automatic messages went to this conversation within an hour: this may be a loop"
+        reason = f"{AUTOMATIC_AN_HOUR} automatic messages went to this conversation within an hour: this may be a loop"
+        return Refusal(reason, may_be_a_loop=True)
     if auto_reply and history.auto_replies_within_day:
-        return "an automatic reply went from this inbox to this address within the last 24 hours: this may be a loop"
+        reason = "an automatic reply went from this inbox to this address within the last 24 hours: this may be a loop"
+        return Refusal(reason, may_be_a_loop=True)
     return None

@@ -11,7 +11,7 @@ import structlog
 from deskstream.blobs import Blob, Blobs
 from deskstream.channel_email import store
 from deskstream.channel_email.compose import Composed, NotAnAddress, compose, name_of
-from deskstream.channel_email.domain import is_auto_reply, refusal
+from deskstream.channel_email.domain import Refusal, is_auto_reply, refusal
 from deskstream.channel_email.parse.names import clean_name
 from deskstream.channel_email.rules import Rules
 from deskstream.contracts.inbound import DeliveryReported, DeliveryState
@@ -58,8 +58,8 @@ class MailProvider:
 
     async def send(self, message: OutboundMessage) -> str:
         pool = await self._ready()
-        if reason := await _refused(pool, message):
-            raise SendFailed(reason, permanent=True)
+        if refused := await _refused(pool, message):
+            raise SendFailed(refused.reason, permanent=True, kept_back=refused.may_be_a_loop)
         try:
             mail = compose(message, await _files(message, Blobs(pool)), self._rules, company=self._company)
         except NotAnAddress as error:
@@ -92,6 +92,7 @@ class MailProvider:
             state=DeliveryState(outcome.state),
             reason=outcome.reason[:900] if outcome.reason else None,
             permanent=outcome.permanent,
+            kept_back=outcome.kept_back,
             external_id=outcome.external_id,
         )
 
@@ -102,17 +103,17 @@ class MailProvider:
         return self._running.pool
 
 
-async def _refused(pool: Pool, message: OutboundMessage) -> str | None:
+async def _refused(pool: Pool, message: OutboundMessage) -> Refusal | None:
     """Why it must not leave. An automatic reply that may is counted before it does."""
     auto_reply = is_auto_reply(message)
     async with pool.acquire() as tx, tx.transaction():
         if auto_reply:
             await store.lock_recipient(tx, message)
         history = await store.history(tx, message)
-        reason = refusal(history, automatic=message.automatic, auto_reply=auto_reply)
-        if auto_reply and not reason:
+        refused = refusal(history, automatic=message.automatic, auto_reply=auto_reply)
+        if auto_reply and not refused:
             await store.note_auto_reply(tx, message)
-    return reason
+    return refused
 
 
 async def _note(pool: Pool, message: OutboundMessage, external_id: str) -> None:

@@ -2,26 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
 
 from deskstream.contracts import Event
 from deskstream.contracts.conversation import DeliveryChanged
 from deskstream.contracts.facts import Reply
-from deskstream.contracts.inbound import DeliveryState
 from deskstream.contracts.ticket_talk import TicketNotSpokenFor, TicketSpokenFor
 from deskstream.conversation.domain.reports import is_final_failure
 from deskstream.conversation.domain.state import Conversation
 from deskstream.conversation.domain.wanted import ref_of
-
-_WAS_UNDER_WAY: Final = (DeliveryState.SENT, DeliveryState.UNKNOWN)
 
 
 def bounced(state: Conversation, event: DeliveryChanged, now: datetime) -> Iterator[Event]:
     """Its tickets thought that their customer knows; or thought, after an earlier report, that nobody does."""
     delivery = next(known for known in state.deliveries if known.reply_id == event.reply_id)
     lost = is_final_failure(event.state, event.permanent)
-    if lost is delivery.lost or (delivery.automatic and not (lost and delivery.state in _WAS_UNDER_WAY)):
-        # An automatic message that never left was kept back for fear of a loop, by its channel's own rules.
+    if lost is delivery.lost or event.kept_back or (delivery.automatic and not lost):
         return
     for speaks in delivery.speaks_for:
         about = {"ticket_id": speaks.ticket_id, "conversation": ref_of(state.facts), "reply_id": delivery.reply_id}

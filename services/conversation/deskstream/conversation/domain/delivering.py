@@ -30,6 +30,7 @@ def note_delivery(state: Conversation, noted: DeliveryNoted, now: datetime) -> l
             state=noted.state,
             reason=noted.reason,
             permanent=noted.permanent,
+            kept_back=noted.kept_back,
             external_id=noted.external_id,
         )
     ]

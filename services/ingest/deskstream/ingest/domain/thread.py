@@ -177,5 +177,6 @@ def _note(reported: Reported, now: datetime) -> DeliveryNoted:
         state=report.state,
         reason=report.reason,
         permanent=report.permanent,
+        kept_back=report.kept_back,
         external_id=report.external_id,
     )
