@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -78,8 +79,17 @@ def deskstream(
     ctx.with_resource(channels_told(os.environ, Path.cwd()))
 
 
+def _as_ctrl_c(number: int, frame: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell lets what it starts in the background ignore Ctrl-C.
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 def main() -> None:
     """The entry point."""
+    # Whatever ends a command ends what it started, too: servers and services of a demo, a bench, a fault run.
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal of another charset shows ? for what it cannot; it does not end the command.
