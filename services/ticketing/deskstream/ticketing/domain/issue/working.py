@@ -71,7 +71,7 @@ def change(state: Issue, wish: Wish[ChangeIssue], now: datetime) -> list[Event]:
     if asked.part_id is not None:
         wanted["part"] = _insist_on_part(wish.known.part)
     changes = {name: value for name, value in wanted.items() if getattr(facts, name) != value}
-    if "part" in changes and _is_of_the_part(facts, wish.known.people_there):
+    if "part" in changes and _has_a_say(facts, wish.known.people_there):
         insist_on_somebody_of_the_part(wish)
     events: list[Event] = _changed(facts, changes, now)
     text = None if asked.text is None else written(asked.text)
@@ -173,9 +173,8 @@ def _on_part(part: PartRef | None) -> dict[str, Any]:
     return {} if part is None else {"part": part}
 
 
-def _is_of_the_part(facts: IssueFacts, people_there: Sequence[AgentId]) -> bool:
-    """Whether its part has a say that it would lose elsewhere: in what is secret, and in what is accepted where anybody
-    accepts."""
+def _has_a_say(facts: IssueFacts, people_there: Sequence[AgentId]) -> bool:
+    """Whether its part loses a say by a move: in what is secret, and in what anybody may accept elsewhere."""
     return facts.security != "no" or (facts.stage is stages.TRIAGE and not people_there)
 
 
