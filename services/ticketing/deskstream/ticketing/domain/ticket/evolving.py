@@ -7,7 +7,7 @@ from functools import reduce
 
 from deskstream.contracts import Event
 from deskstream.contracts.ids import IssueId, ReplyId
-from deskstream.contracts.linked import UNSOLVED, IssueRef, IssueStage
+from deskstream.contracts.linked import UNSOLVED, IssueRef
 from deskstream.contracts.ticketing import (
     AgentAnswered,
     AnswerLost,
@@ -34,6 +34,7 @@ from deskstream.contracts.way_back import Ending
 from deskstream.ticketing.domain.issue.stages import UNENDED
 from deskstream.ticketing.domain.ticket import stages
 from deskstream.ticketing.domain.ticket.endings import ending_of, gravest, is_over
+from deskstream.ticketing.domain.ticket.following import evolve_followed, evolve_originals, named, undone
 from deskstream.ticketing.domain.ticket.state import (
     GAVE_LIMIT,
     QUESTIONS_LIMIT,
@@ -75,6 +76,10 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
     if not isinstance(event, TicketEvent):
         return state
     after = replace(state, facts=event.after, once_awaited=_once_awaited(state, event), gravest=_gravest(state, event))
+    after = replace(after, followed=_followed(state, event))
+    after = (
+        replace(after, originals=evolve_originals(state, after, event)) if state.originals or _leads(event) else after
+    )
     if event.after.stage is not stages.PENDING:
         after = replace(after, silence=None) if after.silence else after
     if event.after.stage is not stages.ON_HOLD and not after.once_awaited and after.gravest is not None:
@@ -106,9 +111,7 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
         case IssueLinked():
             return _untold(after)
         case LinkedIssueChanged():
-            return replace(_still_true(state, after, event), followed=_followed(state, event))
-        case IssueUnlinked():
-            return replace(after, followed=tuple(name for name in state.followed if name != _named(event.issue)))
+            return _still_true(state, after, event)
         case TicketDeleted():
             # What conversations say of it is heard no more.
             return replace(after, relinked=True, handed=())
@@ -185,7 +188,7 @@ def _not_told(after: Ticket, issues: Set[IssueId]) -> Ticket:
 
 
 def _still_true(before: Ticket, after: Ticket, event: LinkedIssueChanged) -> Ticket:
-    awaited = event.ended or _named(event.issue) in before.once_awaited
+    awaited = event.ended or named(event.issue) in before.once_awaited
     more_to_come = event.after.stage is stages.ON_HOLD or after.once_awaited
     if awaited and more_to_come and is_over(event.issue):
         after = replace(after, gravest=gravest(before.gravest, ending_of(event.issue)))
@@ -200,12 +203,18 @@ def _gravest(state: Ticket, event: TicketEvent) -> Ending | None:
     return state.gravest
 
 
-def _followed(state: Ticket, event: LinkedIssueChanged) -> tuple[str, ...]:
-    name = _named(event.issue)
-    others = tuple(other for other in state.followed if other != name)
-    awaited = name in state.once_awaited or any(wait.name == name for wait in state.facts.waits)
-    is_double = event.issue.stage is IssueStage.DUPLICATE and (awaited or name in state.followed)
-    return (*others, name) if is_double else others
+def _followed(state: Ticket, event: TicketEvent) -> tuple[str, ...]:
+    match event:
+        case LinkedIssueChanged():
+            return evolve_followed(state, event)
+        case IssueUnlinked():
+            return tuple(name for name in state.followed if name != named(event.issue))
+        case _:
+            return state.followed
+
+
+def _leads(event: TicketEvent) -> bool:
+    return isinstance(event, LinkedIssueChanged) and event.original is not None
 
 
 def _once_awaited(state: Ticket, event: TicketEvent) -> tuple[str, ...]:
@@ -214,22 +223,20 @@ def _once_awaited(state: Ticket, event: TicketEvent) -> tuple[str, ...]:
     if after.stage not in UNSOLVED:
         return ()
     match event:
-        case LinkedIssueChanged(original=IssueRef() as original):
-            names = tuple(_named(original) if name == _named(event.issue) else name for name in names)
-        case LinkedIssueChanged(issue=issue) if _named(issue) in state.followed and issue.stage in UNENDED:
-            names += (_named(issue),)
+        case LinkedIssueChanged(issue=issue, original=IssueRef() as original):
+            passed_on = {named(issue), *undone(state, issue, original).waits}
+            names = tuple(named(original) if name in passed_on else name for name in names)
+        case LinkedIssueChanged(issue=issue) if named(issue) in state.followed and issue.stage in UNENDED:
+            no_more = undone(state, issue, None).waits
+            names = (*(name for name in names if name not in no_more), named(issue))
         case TicketWaitEnded():
             pass
         case _ if before.stage is stages.ON_HOLD and after.stage is not stages.ON_HOLD:
             names += tuple(wait.name for wait in before.waits if wait.kind == "issue")
     gone = {wait.name for wait in after.waits}
     if isinstance(event, IssueUnlinked) or (isinstance(event, LinkedIssueChanged) and is_over(event.issue)):
-        gone.add(_named(event.issue))
+        gone.add(named(event.issue))
     return tuple(name for name in dict.fromkeys(names) if name not in gone)
-
-
-def _named(issue: IssueRef) -> str:
-    return f"ISS-{issue.number}"
 
 
 def _untold(after: Ticket) -> Ticket:

@@ -55,6 +55,15 @@ class Gave(NamedTuple):
     gives: tuple[Given, ...]
 
 
+class Followed(NamedTuple):
+    """A duplicate that led to its original, by their names, and what following it did: undone if it was none."""
+
+    double: str
+    original: str
+    linked: bool = False
+    waits: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """How long the customer of a pending ticket is silent: `counted` open time up to `since`, and what came after."""
@@ -96,6 +105,8 @@ class Ticket:
     """Of what it waits for, or waited for once, and that is over: the end that its customer has to be told of."""
     followed: tuple[str, ...] = ()
     """Duplicates that it waited for, or once did, and for whose originals it waits in their place."""
+    originals: tuple[Followed, ...] = ()
+    """Where the duplicates that are linked led to."""
     once_awaited: tuple[str, ...] = ()
     """Issues that it waited for until its customer chased it, like `ISS-31`: their end is told all the same."""
     relinked: bool = False

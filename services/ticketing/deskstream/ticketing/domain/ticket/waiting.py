@@ -1,7 +1,9 @@
 """Waiting for somebody inside or a third party, and for issues: how a hold begins, and what ends it."""
 
 import re
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from deskstream.contracts import Event, Refused
@@ -24,6 +26,7 @@ from deskstream.ticketing.domain.ticket.changing import moved, said
 from deskstream.ticketing.domain.ticket.describing import insist_on_unlocked
 from deskstream.ticketing.domain.ticket.endings import is_over
 from deskstream.ticketing.domain.ticket.evolving import in_turn
+from deskstream.ticketing.domain.ticket.following import Undone, named, undone
 from deskstream.ticketing.domain.ticket.opening import insist_on_issue
 from deskstream.ticketing.domain.ticket.reporting import customer_of
 from deskstream.ticketing.domain.ticket.stages import Happening
@@ -103,7 +106,7 @@ def _cannot_wait(facts: TicketFacts) -> str | None:
 def unlink_issue(facts: TicketFacts, asked: UnlinkIssue, now: datetime) -> list[Event]:
     """Nobody waits for what is not linked."""
     insist_on_unlocked(facts)
-    issue = next((issue for issue in facts.issues if issue.id == asked.issue_id), None)
+    issue = _linked_as(facts, asked.issue_id)
     if issue is None:
         raise Refused("issue_not_linked", f"That issue is not linked to TKT-{facts.number}.")
     changes = _without(facts, f"ISS-{issue.number}", now)
@@ -113,17 +116,22 @@ def unlink_issue(facts: TicketFacts, asked: UnlinkIssue, now: datetime) -> list[
 
 def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[Event]:
     """W11: the last issue that it waited for opens it again; of a duplicate, it waits for the original."""
-    facts = state.facts
-    known = next((issue for issue in facts.issues if issue.id == report.issue.id), None)
-    if known is None:
+    if _linked_as(state.facts, report.issue.id) is None:
         return []
-    name = f"ISS-{known.number}"
+    gone = undone(state, report.issue, report.original)
     if report.original is not None and report.issue.stage is IssueStage.DUPLICATE:
-        return _follow_original(state, report, report.original, now)
-    if name in state.followed and report.issue.stage in UNENDED:
-        return [_waits_again(facts, report.issue, now)]
-    awaited, over = _waits_for_issue(facts, name), is_over(report.issue)
-    if known == report.issue and not (over and (awaited or name in state.once_awaited)):
+        follow = partial(_follow_original, report=report, original=report.original, gone=gone, now=now)
+        return in_turn(state, follow, *_let_go(report.issue, gone, now))
+    is_none = named(report.issue) in state.followed and report.issue.stage in UNENDED
+    again = [_waits_again(state.facts, report.issue, gone, now)] if is_none else []
+    return in_turn(state, lambda _: again, partial(_went_on, report=report, now=now), *_let_go(report.issue, gone, now))
+
+
+def _went_on(state: Ticket, *, report: IssueReported, now: datetime) -> list[Event]:
+    facts, name, over = state.facts, named(report.issue), is_over(report.issue)
+    awaited = _waits_for_issue(facts, name)
+    known = _linked_as(facts, report.issue.id) == report.issue
+    if known and not (over and (awaited or name in state.once_awaited)):
         return []
     # What it waited for once is told when the last of it is over.
     ended = over and (awaited or state.once_awaited == (name,))
@@ -132,26 +140,48 @@ def hear_of_issue(state: Ticket, report: IssueReported, now: datetime) -> list[E
     return [said(LinkedIssueChanged, facts, now, changes, issue=report.issue, ended=ended)]
 
 
-def _waits_again(facts: TicketFacts, double: IssueRef, now: datetime) -> Event:
-    """For what is no duplicate after all; nobody knows whether its original was to be waited for beside it."""
-    wait = TicketWait(kind="issue", name=f"ISS-{double.number}")
-    waits = dict.fromkeys((*facts.waits, wait))
+def _linked_as(facts: TicketFacts, issue_id: IssueId) -> IssueRef | None:
+    return next((issue for issue in facts.issues if issue.id == issue_id), None)
+
+
+def _waits_again(facts: TicketFacts, double: IssueRef, gone: Undone, now: datetime) -> Event:
+    """For what is no duplicate after all, in place of its original."""
+    wait = TicketWait(kind="issue", name=named(double))
+    waits = dict.fromkeys((*(one for one in facts.waits if not _is_issue(one, gone.waits)), wait))
     changes: dict[str, Any] = {"issues": _replaced(facts.issues, double)}
     if facts.stage is stages.ON_HOLD and len(waits) <= WAITS_LIMIT:
         changes["waits"] = tuple(waits)
     return said(LinkedIssueChanged, facts, now, changes, issue=double)
 
 
-def _follow_original(state: Ticket, report: IssueReported, original: IssueRef, now: datetime) -> list[Event]:
-    name = f"ISS-{report.issue.number}"
+def _let_go(double: IssueRef, gone: Undone, now: datetime) -> Iterator[Callable[[Ticket], list[Event]]]:
+    """Steps that unlink the originals that only a duplicate led to, which was none."""
+    reason = f"ISS-{double.number}, which led to it, is no duplicate of it."
+    for original in sorted(gone.issues):
+        yield partial(_unlinked, name=original, reason=reason, now=now)
+
+
+def _unlinked(state: Ticket, *, name: str, reason: str, now: datetime) -> list[Event]:
+    issue = next((issue for issue in state.facts.issues if named(issue) == name), None)
+    if issue is None:
+        return []
+    others = tuple(other for other in state.facts.issues if other is not issue)
+    return [said(IssueUnlinked, state.facts, now, {"issues": others}, issue=issue, reason=reason)]
+
+
+def _follow_original(
+    state: Ticket, *, report: IssueReported, original: IssueRef, gone: Undone, now: datetime
+) -> list[Event]:
+    name = named(report.issue)
+    passed_on = {name, *gone.waits}
     waits = tuple(
-        wait.model_copy(update={"name": f"ISS-{original.number}"}) if _is_issue(wait, name) else wait
+        wait.model_copy(update={"name": named(original)}) if _is_issue(wait, passed_on) else wait
         for wait in state.facts.waits
     )
     changes = {"issues": _replaced(state.facts.issues, report.issue), "waits": tuple(dict.fromkeys(waits))}
     unchanged = all(getattr(state.facts, field) == value for field, value in changes.items())
     about = {"issue": report.issue, "original": original}
-    known = unchanged and name not in state.once_awaited
+    known = unchanged and not gone.issues and not passed_on.intersection(state.once_awaited)
     first = [] if known else [said(LinkedIssueChanged, state.facts, now, changes, **about)]
     if any(issue.id == original.id for issue in state.facts.issues):
         return [*first, _asking(state.facts, original.id, now)]
@@ -210,12 +240,12 @@ def _insist_on_waiting_for(facts: TicketFacts, wait: TicketWait) -> None:
         )
 
 
-def _is_issue(wait: TicketWait, name: str) -> bool:
-    return wait.kind == "issue" and wait.name == name
+def _is_issue(wait: TicketWait, names: Collection[str]) -> bool:
+    return wait.kind == "issue" and wait.name in names
 
 
 def _waits_for_issue(facts: TicketFacts, name: str) -> bool:
-    return any(_is_issue(wait, name) for wait in facts.waits)
+    return any(_is_issue(wait, (name,)) for wait in facts.waits)
 
 
 def _without(facts: TicketFacts, name: str, now: datetime) -> dict[str, Any]:
