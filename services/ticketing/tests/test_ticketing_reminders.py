@@ -1,5 +1,7 @@
 """W4, W6: a follow-up counts once it left; one that could not is told to the owner and tried again."""
 
+from dataclasses import replace
+
 import pytest
 
 from deskstream.contracts import Refused
@@ -8,6 +10,7 @@ from deskstream.contracts.ticketing import FollowUpMissed, FollowUpSent, FollowU
 from deskstream.contracts.way_back import NoteWanted, ReplyWanted
 from deskstream.ticketing.domain import TimeCame
 from services.ticketing.tests.given import Desk, berlin, conversation, later
+from services.ticketing.tests.test_ticketing_bounces import bounce
 
 
 def pending(asks="confirmation", **more):
@@ -126,3 +129,33 @@ def test_w4_it_leaves_in_the_latest_conversation_when_that_of_the_question_is_li
     desk.ask(one, asked.UnlinkConversation, conversation_id=conversation().id, reason="not theirs")
     desk.wake(one)
     assert [wanted.conversation_id for wanted in desk.told(ReplyWanted)] == [conversation(13).id]
+
+
+@pytest.mark.parametrize("lost_when", ["deleted", "restored"])
+def test_w4_a_reminder_that_comes_back_after_a_restore_does_not_count_either(lost_when):
+    desk, one = pending("information")
+    lost = next(said.reply_id for said in desk.wake(one) if isinstance(said, FollowUpSent))
+    desk.wake(one)
+    desk.ask(one, asked.DeleteTicket, reason="a slip")
+    if lost_when == "deleted":
+        bounce(desk, one, lost, automatic=True)
+    desk.ask(one, asked.RestoreTicket)
+    if lost_when == "restored":
+        bounce(desk, one, lost, automatic=True)
+    assert counted(desk, one) == 1
+    desk.wake(one)
+    assert (desk.stage(one), counted(desk, one)) == ("pending", 2)
+    desk.wake(one)
+    assert desk.stage(one) == "solved"
+
+
+def test_w6_whoever_is_asked_whether_it_is_solved_without_an_answer_is_not_silent_after_one():
+    desk, one = pending("confirmation", customer_engineer="carla")
+    desk.wake(one)
+    desk.wake(one)
+    ticket = desk.ticket(one)
+    desk.tickets[one] = replace(ticket, facts=ticket.facts.model_copy(update={"given": ()}))
+    desk.wake(one)
+    assert desk.stage(one) == "pending"
+    desk.wake(one)
+    assert desk.ticket(one).facts.resolution == "silent_no_answer"

@@ -116,10 +116,7 @@ def _evolve(state: Ticket, event: Event) -> Ticket:
             # What conversations say of it is heard no more.
             return replace(after, relinked=True, handed=())
         case TicketRestored():
-            # Nobody knows what the customer said meanwhile, nor what became of a follow-up.
-            was = after.silence
-            anew = Silence(event.at, asked_in=was.asked_in, questions=was.questions) if was else None
-            return replace(after, relinked=True, silence=anew)
+            return replace(after, relinked=True, silence=_from_now_on(after.silence, event.at))
         case ConversationLinked() | ConversationUnlinked():
             return replace(after, relinked=True)
         case _:
@@ -137,6 +134,19 @@ def _answered(after: Ticket, event: AgentAnswered) -> Ticket:
         questions = tuple(dict.fromkeys((*before, event.reply_id)))[-QUESTIONS_LIMIT:]
         return replace(after, silence=Silence(event.at, asked_in=event.conversation_id, questions=questions))
     return after
+
+
+def _from_now_on(silence: Silence | None, at: datetime) -> Silence | None:
+    """Nobody knows what the customer said meanwhile, nor what became of a follow-up; what counted may come back yet."""
+    if silence is None:
+        return None
+    return Silence(
+        at,
+        asked_in=silence.asked_in,
+        questions=silence.questions,
+        reminders=silence.reminders,
+        lost=silence.lost,
+    )
 
 
 def _never_asked(silence: Silence, reply: ReplyId | None) -> Silence:

@@ -69,7 +69,7 @@ def _give_up(state: Ticket, silence: Silence, now: datetime) -> list[Event]:
     if left:
         return [said(SolvingStopped, facts, now, {}, tasks=left)]
     engineer = facts.customer_engineer
-    answered = facts.asks == "confirmation" or not _may_be(facts, Resolution.SILENT_NO_ANSWER)
+    answered = _may_be(facts, Resolution.SILENT_AFTER_ANSWER)
     category = Resolution.SILENT_AFTER_ANSWER if answered else Resolution.SILENT_NO_ANSWER
     if engineer is None or silence.engineer_asked_at is not None:
         return [solved(facts, category, now)]
