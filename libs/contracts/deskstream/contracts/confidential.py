@@ -34,6 +34,15 @@ _GAPS: Final = re.compile(r"[\s<>\"'`“”„«»‘’‚—–•…，、]+"
 # More than any letter has: whoever writes more hides something on purpose.
 _FORMS_LIMIT: Final = 20_000
 _TAG: Final = re.compile(r"<[^<>]*>")
+# As programs write JSON, people Markdown, and careful people links that nobody shall open by a slip.
+_JSON: Final = re.compile(r"\\u([0-9a-f]{4})")
+_ESCAPED: Final = re.compile(r"\\(?=[^\w\s\\])")
+_DEFANGED: Final = re.compile(r"[\[({](\.|:|dot)[\])}]", re.IGNORECASE)
+# As mail programs break long lines.
+_BROKEN: Final = re.compile(r"=\r?\n|(?<=[/=&?_-])[ \t]*\r?\n[ \t>]*")
+# As a gateway of mails rewrites links: https://urldefense.proofpoint.com/v2/url?u=https-3A__tracker.example_ISS-2D31&d=
+_REWRITTEN: Final = "urldefense"
+_REWRITTEN_CODE: Final = re.compile(r"-([0-9a-f]{2})")
 
 
 class ConfidentialityChanged(Event, lane=LANE, key="issue_id"):
@@ -89,6 +98,12 @@ def _readings(text: str) -> Iterator[str]:
     yield plain
     if "<" in plain:
         yield _TAG.sub("", plain)
+    if "\\" in plain:
+        yield _plain(_ESCAPED.sub("", _JSON.sub(_character, plain)))
+    if "\n" in plain:
+        yield _BROKEN.sub("", plain)
+    if _REWRITTEN in plain:
+        yield _plain(_REWRITTEN_CODE.sub(r"%\1", plain.replace("_", "/")))
 
 
 def _plain(text: str) -> str:
@@ -98,8 +113,16 @@ def _plain(text: str) -> str:
         if decoded == text:
             break
         text = decoded
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE)
+    folded = unicodedata.normalize("NFKC", _DEFANGED.sub(_stop, text)).casefold().translate(_ALIKE)
     return "".join(char for char in folded if unicodedata.category(char) != "Cf")
+
+
+def _character(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
+
+
+def _stop(found: re.Match[str]) -> str:
+    return found[1] if found[1] in ".:" else "."
 
 
 def _words(plain: str) -> Iterator[str]:

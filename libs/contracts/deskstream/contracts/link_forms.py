@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import combinations, islice
 from typing import Final, NamedTuple
 
 _BEGINNINGS: Final = 8
@@ -12,14 +12,25 @@ _LABEL_LIMIT: Final = 63
 
 # A link may lead to another, and stand behind a word that says what it is.
 _SCHEME: Final = re.compile(r":/+")
-_WITHOUT_SCHEME: Final = re.compile(r"[=,;]|:(?!/)|(?<![:/])//")
+_WITHOUT_SCHEME: Final = re.compile(r"[=,;]|:(?!/)|(?<![:/])//|(?<![:/])/(?=[^/?#&;]{1,255}\.[^/?#&;]{1,63}/)")
 _NOISE: Final = re.compile(r"[\W_]*")
 _AUTHORITY_ENDS: Final = re.compile(r"[/?#&;]")
 _PORT: Final = re.compile(r":0*(?:80|443)?$")
 _PARAMETERS: Final = re.compile(r"[?&;]")
-_STOPS: Final = re.compile(r"[,!]")
+_STOPS: Final = re.compile(r"[,!]|\.(?=[^\W\d_])")
 _STOPS_LIMIT: Final = 4
 _FRAGMENT_ENDS: Final = re.compile(r"[/?&]")
+_EMPHASIS: Final = "*_~"
+# How programs that send mails follow who reads them.
+_FOLLOWING: Final = re.compile(
+    r"(?:utm_\w+|(?:fb|dc|g|y)clid|gbraid|wbraid|msclkid|mc_[ce]id|mkt_tok|_hs(?:enc|mi)|igshid|oly_\w+_id)(?:=|$)"
+)
+# Where on its page somebody was looking.
+_PLACE: Final = re.compile(
+    r"(?:[a-z]*comments?|notes?|discussion|reply|post|history|activity|event|top)(?:[-_=]\w{1,64}|\d{1,20})?|[clr]\d{1,20}"
+)
+_FRONT_PAGE: Final = re.compile(r"(?:index|default)\.(?:html?|php|aspx?)")
+_FEW_PARAMETERS: Final = 8
 
 
 class _Parts(NamedTuple):
@@ -33,10 +44,12 @@ class _Parts(NamedTuple):
 def link_form(link: str) -> str:
     """Without scheme, user, default port, `www.`, empty and dotted path segments; its parameters in order.
 
-    Takes small letters, decoded. Two spellings of one link have one form.
+    Nor what tells only how somebody came there, or which comment he read. Takes small letters, decoded. Two spellings
+    of one link have one form.
     """
     host, segments, parameters, fragment = _split(_without_scheme(link))
-    return _joined("/".join((host, *segments)), parameters, fragment)
+    issue = bool(segments or parameters)
+    return _joined("/".join((host, *segments)), parameters, "" if issue and _PLACE.fullmatch(fragment) else fragment)
 
 
 def link_forms(word: str) -> Iterator[str]:
@@ -64,13 +77,22 @@ def _forms(parts: _Parts) -> Iterator[str]:
         yield _trimmed(path)
     path = "/".join((host, *segments))
     yield _joined(path, parameters, "")
-    for parameter in parameters[:_PARTS]:
-        yield _joined(path, [parameter], "")
+    for some in _few_of(parameters):
+        yield _joined(path, some, "")
     if fragment:
         ends = [found.start() for found in islice(_FRAGMENT_ENDS.finditer(fragment), _PARTS)]
         for part in (fragment, *(fragment[:end] for end in ends)):
             yield _joined(path, [], part)
             yield _joined(path, parameters, part)
+
+
+def _few_of(parameters: list[str]) -> Iterator[list[str]]:
+    """A link may have been given more parameters than the one that is looked for."""
+    for parameter in parameters[:_PARTS]:
+        yield [parameter]
+    if len(parameters) <= _FEW_PARAMETERS:
+        for size in range(2, len(parameters)):
+            yield from map(list, combinations(parameters, size))
 
 
 def _without_scheme(link: str) -> str:
@@ -84,7 +106,7 @@ def _split(link: str) -> _Parts:
     authority, rest = (link[: ends.start()], link[ends.start() :]) if ends else (link, "")
     rest, _, fragment = rest.partition("#")
     path, *parameters = _PARAMETERS.split(rest)
-    ordered = sorted(filter(None, set(parameters)))
+    ordered = sorted(one for one in set(parameters) if one and not _FOLLOWING.match(one))
     return _Parts(_host(authority), _segments(path.split("/")), ordered, _trimmed(fragment))
 
 
@@ -110,9 +132,9 @@ def _segments(path: Iterable[str]) -> list[str]:
     for segment in path:
         if segment == "..":
             del found[-1:]
-        elif segment not in ("", "."):
-            found.append(segment)
-    return found
+        elif segment != "." and (plain := segment.strip(_EMPHASIS)):
+            found.append(plain)
+    return found[:-1] if found and _FRONT_PAGE.fullmatch(found[-1]) else found
 
 
 def _joined(path: str, parameters: list[str], fragment: str) -> str:
